@@ -1,0 +1,244 @@
+// Owns what each command does to a file's locks: decide(state, command, surroundings) → events, state, outcome.
+// Every decision first settles what time has done (expiries, lapsed offers, waiters that are gone), so an expired
+// lock is absent from every answer, however late the alarm. Pure.
+
+import type { AgentId, LockId } from "../ids.ts";
+import { LIMITS } from "../limits.ts";
+import type { HolderView, LateUse, Problem } from "../problems.ts";
+import { err, ok, type Result } from "../result.ts";
+import type { Surroundings } from "./policy.ts";
+import { admissible, holdLimit, isAlive, toWaiter } from "./queue.ts";
+import { evolve, type Lock, type LockEvent, type LockState, type Request, type Waiter } from "./state.ts";
+
+export type LockCommand =
+  /** Ask for a lock. With `queue`, a busy file gives a place in the queue instead of a refusal. */
+  | { type: "acquire"; request: Request; queue: boolean }
+  /** Collect a granted lock, or show that the waiter is still there. */
+  | { type: "claim"; id: LockId; holder: AgentId }
+  /** Heartbeat; a new time to live replaces the old one. */
+  | { type: "renew"; id: LockId; holder: AgentId; ttlMs: number | null }
+  /** Give up a lock, or leave the queue. */
+  | { type: "release"; id: LockId; holder: AgentId }
+  /** Ask for the right to commit now: under a lock (converted U→X for this instant), or without one. */
+  | { type: "authorizeWrite"; lock: LockId | null; holder: AgentId }
+  /** Give up waiting for readers: the conversion ends, the lock stays. */
+  | { type: "endConversion"; id: LockId; holder: AgentId }
+  /** The waiter's connection closed; its own lease starts to run. */
+  | { type: "disconnect"; id: LockId }
+  /** Only let time pass. */
+  | { type: "tick" };
+
+/** Where a request stands: holding its lock, or waiting with the queue before it. */
+export type Standing = { status: "granted"; lock: Lock } | { status: "waiting"; waiter: Waiter; position: number };
+
+export type LockReply = { type: "standing"; standing: Standing } | { type: "token"; token: number } | { type: "done" };
+
+export interface Decision {
+  state: LockState;
+  events: LockEvent[];
+  outcome: Result<LockReply>;
+}
+
+/** Collects events and the state they lead to. */
+interface Draft {
+  state: LockState;
+  events: LockEvent[];
+  emit: (event: LockEvent) => void;
+}
+
+function draftOf(state: LockState): Draft {
+  const draft: Draft = {
+    state,
+    events: [],
+    emit(event) {
+      draft.events.push(event);
+      draft.state = evolve(draft.state, event);
+    },
+  };
+  return draft;
+}
+
+export function decide(state: LockState, command: LockCommand, at: Surroundings): Decision {
+  const draft = draftOf(state);
+  settle(draft, at);
+  const outcome = perform(draft, command, at);
+  grantWhatCanBe(draft, at);
+  return { state: draft.state, events: draft.events, outcome: settleReply(draft, outcome) };
+}
+
+function perform(draft: Draft, command: LockCommand, at: Surroundings): Result<LockReply> {
+  switch (command.type) {
+    case "acquire":
+      return acquire(draft, command.request, command.queue, at);
+    case "claim":
+      return claim(draft, command.id, command.holder, at);
+    case "renew":
+      return renew(draft, command.id, command.holder, command.ttlMs, at);
+    case "release":
+      return release(draft, command.id, command.holder, at);
+    case "authorizeWrite":
+      return command.lock === null
+        ? writeWithoutLock(draft, at)
+        : writeUnderLock(draft, command.lock, command.holder, at);
+    case "endConversion":
+      if (draft.state.conversion?.lock === command.id && isHeldBy(draft, command.id, command.holder))
+        draft.emit({ type: "converted" });
+      return done;
+    case "disconnect":
+      draft.emit({ type: "seen", id: command.id, until: at.now + LIMITS.WAITER_LEASE_MS });
+      return done;
+    case "tick":
+      return done;
+  }
+}
+
+const done: Result<LockReply> = ok({ type: "done" });
+
+/** Lets time do what it has done by `now`. */
+function settle(draft: Draft, at: Surroundings): void {
+  const { now } = at;
+  for (const lock of draft.state.locks) {
+    if (lock.expiresAt <= now)
+      draft.emit({ type: "ended", id: lock.id, cause: lock.claimed ? "expiry" : "lapse", at: now, by: null });
+  }
+  for (const waiter of draft.state.queue) {
+    if (!isAlive(waiter, at)) draft.emit({ type: "ended", id: waiter.id, cause: "lapse", at: now, by: null });
+  }
+  if (draft.state.conversion !== null && draft.state.conversion.deadline <= now) draft.emit({ type: "converted" });
+  grantWhatCanBe(draft, at);
+}
+
+function grantWhatCanBe(draft: Draft, { now }: Surroundings): void {
+  for (let next = admissible(draft.state); next.length > 0; next = admissible(draft.state)) {
+    for (const waiter of next)
+      draft.emit({ type: "offered", id: waiter.id, at: now, claimBy: now + LIMITS.CLAIM_WINDOW_MS });
+  }
+}
+
+function acquire(draft: Draft, request: Request, queue: boolean, at: Surroundings): Result<LockReply> {
+  const known = standingOf(draft.state, request.id);
+  if (known !== null) return ok({ type: "standing", standing: known });
+  if (request.ttlMs > at.policy.maxTtlMs) return err({ code: "lock_ttl_too_long", maxMs: at.policy.maxTtlMs });
+  if (draft.state.queue.length >= LIMITS.QUEUE_MAX) return err({ code: "queue_full", limit: LIMITS.QUEUE_MAX });
+
+  const joined = draftOf(draft.state);
+  joined.emit({ type: "joined", waiter: toWaiter(draft.state, request, at) });
+  grantWhatCanBe(joined, at);
+  const granted = joined.state.locks.some((lock) => lock.id === request.id);
+  if (!granted && !queue) return err(locked(draft.state, at.now));
+
+  joined.events.forEach(draft.emit);
+  if (granted) draft.emit({ type: "claimed", id: request.id, expiresAt: at.now + request.ttlMs });
+  const standing = standingOf(draft.state, request.id);
+  return standing === null ? err({ code: "lock_unknown" }) : ok({ type: "standing", standing });
+}
+
+function claim(draft: Draft, id: LockId, holder: AgentId, at: Surroundings): Result<LockReply> {
+  const mine = belongsTo(draft, id, holder);
+  const standing = mine ? standingOf(draft.state, id) : null;
+  if (standing === null) return err(late(draft.state, "claim", id, holder));
+  if (standing.status === "waiting") {
+    draft.emit({ type: "seen", id, until: at.now + LIMITS.WAITER_LEASE_MS });
+  } else if (!standing.lock.claimed) {
+    draft.emit({ type: "claimed", id, expiresAt: at.now + standing.lock.ttlMs });
+  }
+  return ok({ type: "standing", standing });
+}
+
+function renew(draft: Draft, id: LockId, holder: AgentId, ttlMs: number | null, at: Surroundings): Result<LockReply> {
+  const lock = heldBy(draft, id, holder);
+  if (lock === null) return err(late(draft.state, "renewal", id, holder));
+  const ttl = ttlMs ?? lock.ttlMs;
+  if (ttl > at.policy.maxTtlMs) return err({ code: "lock_ttl_too_long", maxMs: at.policy.maxTtlMs });
+  const wanted = Math.min(at.now + ttl, holdLimit(draft.state, lock, at));
+  draft.emit({ type: "renewed", id, expiresAt: Math.max(lock.expiresAt, wanted), ttlMs: ttl });
+  return ok({ type: "standing", standing: { status: "granted", lock } });
+}
+
+function release(draft: Draft, id: LockId, holder: AgentId, at: Surroundings): Result<LockReply> {
+  if (!belongsTo(draft, id, holder)) return err(late(draft.state, "release", id, holder));
+  draft.emit({ type: "ended", id, cause: "release", at: at.now, by: holder });
+  return done;
+}
+
+/** A write without a lock is an exclusive lock for one transaction. */
+function writeWithoutLock(draft: Draft, at: Surroundings): Result<LockReply> {
+  if (draft.state.locks.length > 0) return err(locked(draft.state, at.now));
+  draft.emit({ type: "fenced" });
+  return ok({ type: "token", token: draft.state.fence });
+}
+
+function writeUnderLock(draft: Draft, id: LockId, holder: AgentId, at: Surroundings): Result<LockReply> {
+  const lock = heldBy(draft, id, holder);
+  if (lock === null) return err(late(draft.state, "write", id, holder));
+  const others = draft.state.locks.filter((other) => other.id !== id);
+  const writers = others.filter((other) => other.level !== "read");
+  if (writers.length > 0) return err({ code: "upgrade_conflict", holders: writers.map(toHolderView) });
+
+  if (lock.level === "read") draft.emit({ type: "upgraded", id });
+  if (others.length > 0) {
+    if (draft.state.conversion === null) {
+      draft.emit({ type: "converting", conversion: { lock: id, deadline: at.now + LIMITS.CONVERSION_WAIT_MS } });
+    }
+    return err({
+      code: "readers_present",
+      holders: others.map(toHolderView),
+      retryAfterMs: untilSoonestEnd(others, at.now),
+    });
+  }
+  if (draft.state.conversion !== null) draft.emit({ type: "converted" });
+  const token = draft.state.locks.find((held) => held.id === id)?.token ?? 0;
+  return token >= draft.state.fence ? ok({ type: "token", token }) : err(late(draft.state, "write", id, holder));
+}
+
+export function standingOf(state: LockState, id: LockId): Standing | null {
+  const lock = state.locks.find((held) => held.id === id);
+  if (lock !== undefined) return { status: "granted", lock };
+  const index = state.queue.findIndex((waiter) => waiter.id === id);
+  const waiter = state.queue[index];
+  return waiter === undefined ? null : { status: "waiting", waiter, position: index + 1 };
+}
+
+/** The answer is what holds after everything, such as a turn that the command itself made possible. */
+function settleReply(draft: Draft, outcome: Result<LockReply>): Result<LockReply> {
+  if (!outcome.ok || outcome.value.type !== "standing") return outcome;
+  const { standing } = outcome.value;
+  const now = standingOf(draft.state, standing.status === "granted" ? standing.lock.id : standing.waiter.id);
+  return ok({ type: "standing", standing: now ?? standing });
+}
+
+function belongsTo(draft: Draft, id: LockId, holder: AgentId): boolean {
+  return [...draft.state.locks, ...draft.state.queue].some((entry) => entry.id === id && entry.holder === holder);
+}
+
+function heldBy(draft: Draft, id: LockId, holder: AgentId): Lock | null {
+  return draft.state.locks.find((lock) => lock.id === id && lock.holder === holder && lock.claimed) ?? null;
+}
+
+const isHeldBy = (draft: Draft, id: LockId, holder: AgentId): boolean => heldBy(draft, id, holder) !== null;
+
+/** Why a lock or place in the queue is of no use any more, in a code of its own. */
+function late(state: LockState, use: LateUse, id: LockId, holder: AgentId): Problem {
+  const standing = standingOf(state, id);
+  const entry = standing?.status === "granted" ? standing.lock : standing?.waiter;
+  if (entry?.holder === holder) return { code: "lock_not_granted" };
+  const ended = state.ended.findLast((e) => e.id === id && e.holder === holder);
+  if (ended === undefined) return { code: "lock_unknown" };
+  return { code: `${use}_after_${ended.cause}`, at: ended.at, by: ended.by, lock: id };
+}
+
+export function locked(state: LockState, now: number): Extract<Problem, { code: "locked" }> {
+  return {
+    code: "locked",
+    holders: state.locks.map(toHolderView),
+    queueLength: state.queue.length,
+    retryAfterMs: untilSoonestEnd(state.locks, now),
+  };
+}
+
+export function toHolderView({ holder, level, purpose, priority, grantedAt, expiresAt }: Lock): HolderView {
+  return { holder, level, purpose, priority, grantedAt, expiresAt };
+}
+
+const untilSoonestEnd = (locks: Lock[], now: number): number =>
+  Math.max(0, Math.min(...locks.map((lock) => lock.expiresAt)) - now);

@@ -1,0 +1,64 @@
+// Owns what of the lock state must be on disk, and what a restart may have lost. Heartbeats are kept in memory only
+// (they write no row), so after an eviction a held lock gets one full time to live of grace: it never ends earlier
+// than its holder was told. Grace is given once; only a heartbeat earns it again. Pure.
+
+import { LIMITS } from "../limits.ts";
+import type { LockId } from "../ids.ts";
+import type { Surroundings } from "./policy.ts";
+import { holdLimit } from "./queue.ts";
+import { evolve, type Lock, type LockState } from "./state.ts";
+
+/** Expiries as last told to holders, kept by something that outlives the object's memory (see file/sockets.ts). */
+export type Witness = ReadonlyMap<LockId, number>;
+
+/** The state in force after a restart, from the state on disk. */
+export function restore(saved: LockState, at: Surroundings, witness: Witness | null): LockState {
+  const queue = saved.queue.map((w) => ({ ...w, seenUntil: Math.max(w.seenUntil, at.now + LIMITS.WAITER_LEASE_MS) }));
+  return saved.locks
+    .filter((lock) => lock.claimed)
+    .reduce((state, lock) => revive(state, lock, at, witness), { ...saved, queue });
+}
+
+function revive(state: LockState, lock: Lock, at: Surroundings, witness: Witness | null): LockState {
+  const told = witness?.get(lock.id);
+  if (told !== undefined) {
+    return evolve(state, {
+      type: "renewed",
+      id: lock.id,
+      expiresAt: Math.max(lock.expiresAt, told),
+      ttlMs: lock.ttlMs,
+    });
+  }
+  const grace = Math.min(at.now + lock.ttlMs, holdLimit(state, lock, at));
+  if (lock.inGrace || grace <= lock.expiresAt) return state;
+  return evolve(state, { type: "graced", id: lock.id, expiresAt: grace });
+}
+
+/**
+ * Whether `next` must be written, given what is on disk. Heartbeats and signs of life need not be; the exceptions are
+ * a heartbeat that ends a grace on disk, and a lock that outlives its expiry on disk by grace alone, which must be
+ * remembered lest it be given again.
+ */
+export function mustSave(saved: LockState, next: LockState, now: number): boolean {
+  if (essence(saved) !== essence(next)) return true;
+  return saved.locks.some((was) => {
+    const is = next.locks.find((lock) => lock.id === was.id);
+    if (is === undefined) return true;
+    return was.inGrace ? !is.inGrace : is.inGrace && was.expiresAt <= now;
+  });
+}
+
+/** Everything but what heartbeats and polls move. */
+function essence({ locks, queue, ...rest }: LockState): string {
+  return JSON.stringify([
+    rest,
+    locks.map((lock) => [lock.id, lock.level, lock.token, lock.claimed]),
+    queue.map((waiter) => [waiter.id, waiter.key]),
+  ]);
+}
+
+/** When time will next change the state by itself; null when it never will. */
+export function nextDeadline({ locks, conversion }: LockState): number | null {
+  const deadlines = [...locks.map((lock) => lock.expiresAt), ...(conversion === null ? [] : [conversion.deadline])];
+  return deadlines.length === 0 ? null : Math.min(...deadlines);
+}

@@ -1,0 +1,68 @@
+// Owns who goes next: compatibility of levels, the order of the queue, phases, and the bound told to a waiter.
+// Rules: priority ages linearly, so a static key orders the queue; readers and exclusive holders alternate in phases
+// (Brandenburg & Anderson's phase-fair locks); nobody is passed by more than BYPASS_MAX later arrivals. Pure.
+
+import { LIMITS } from "../limits.ts";
+import type { LockPolicy, Surroundings } from "./policy.ts";
+import type { Level, Lock, LockState, Request, Waiter } from "./state.ts";
+
+/** Whether `asked` may be granted beside `held`. Symmetric. */
+export function compatible(held: Level, asked: Level): boolean {
+  if (held === "exclusive" || asked === "exclusive") return false;
+  return held === "read" || asked === "read";
+}
+
+export const isAlive = (waiter: Waiter, { now, connected }: Surroundings): boolean =>
+  waiter.seenUntil > now || connected.has(waiter.id);
+
+/**
+ * The waiters that may be granted now, in order; empty when nobody may.
+ * A write lock does not conflict with readers, so only an exclusive waiter at the head holds readers back, and only
+ * until its phase has passed.
+ */
+export function admissible(state: LockState): Waiter[] {
+  if (state.conversion !== null) return [];
+  if (state.locks.some((lock) => lock.level === "exclusive")) return [];
+  const readers = state.queue.filter((w) => w.level === "read");
+  const writer = state.queue.find((w) => w.level !== "read");
+  if (readers.length > 0 && (writer?.level !== "exclusive" || state.readersFirst)) return readers;
+  return writer !== undefined && state.locks.every((lock) => compatible(lock.level, writer.level)) ? [writer] : [];
+}
+
+/** Gives an arriving request its place and its promise. */
+export function toWaiter(state: LockState, request: Request, { now, policy }: Surroundings): Waiter {
+  const key = Math.max(request.arrivedAt - request.priority * policy.priorityStepMs, fairnessFloor(state, request));
+  const writersAhead = state.queue.filter((w) => w.level !== "read" && w.key <= key).length;
+  return {
+    ...request,
+    key,
+    order: state.arrivals + 1,
+    passed: 0,
+    seenUntil: now + LIMITS.WAITER_LEASE_MS,
+    promisedBy: now + waitBound(request, writersAhead, policy),
+  };
+}
+
+/**
+ * The longest a request can have to wait from its arrival, in milliseconds, as long as it stays.
+ * A reader waits for at most the present phase and one exclusive hold. A writer waits for the present holders, for
+ * each writer before it (a read phase to drain and a hold), for those that may still pass it, and for its own drain.
+ */
+export function waitBound(request: Request, writersAhead: number, policy: LockPolicy): number {
+  if (request.level === "read") return 2 * policy.maxHoldMs;
+  const canBePassed = policy.priorityStepMs > 0 && request.priority < LIMITS.PRIORITY_MAX;
+  return 2 * policy.maxHoldMs * (writersAhead + (canBePassed ? LIMITS.BYPASS_MAX : 0) + 1);
+}
+
+/** A request goes behind those who have been passed often enough, and behind those who waited while it held. */
+function fairnessFloor(state: LockState, request: Request): number {
+  const heldUntil = Math.max(...state.ended.filter((e) => e.holder === request.holder).map((e) => e.at), -Infinity);
+  const unpassable = state.queue.filter((w) => w.passed >= LIMITS.BYPASS_MAX || w.arrivedAt <= heldUntil);
+  return Math.max(...unpassable.map((w) => w.key), -Infinity);
+}
+
+/** Until when a holder may extend: without end while nobody waits, else one longest hold from when the wait began. */
+export function holdLimit(state: LockState, lock: Lock, { policy }: Surroundings): number {
+  const waitingSince = Math.min(...state.queue.map((w) => w.arrivedAt));
+  return waitingSince === Infinity ? Infinity : Math.max(lock.grantedAt, waitingSince) + policy.maxHoldMs;
+}

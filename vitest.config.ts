@@ -1,0 +1,37 @@
+// Four kinds of test: pure rules in Node, the objects inside workerd, the whole service as a black box, and faults
+// that need whole processes to be killed.
+
+import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+export default defineConfig(async () => ({
+  test: {
+    projects: [
+      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], environment: "node" } },
+      {
+        plugins: [
+          cloudflareTest({
+            main: "./test/workers/entry.ts",
+            wrangler: { configPath: "./wrangler.toml" },
+            miniflare: { bindings: { MIGRATIONS: await readD1Migrations("migrations") } },
+          }),
+        ],
+        test: {
+          name: "workers",
+          include: ["test/workers/**/*.test.ts"],
+          setupFiles: ["test/workers/setup.ts"],
+          testTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: "conformance",
+          include: ["test/conformance/**/*.test.ts"],
+          environment: "node",
+          testTimeout: 60_000,
+        },
+      },
+      { test: { name: "faults", include: ["test/faults/**/*.test.ts"], environment: "node", testTimeout: 300_000 } },
+    ],
+  },
+}));
