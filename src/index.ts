@@ -1,3 +1,8 @@
+// Exports the Worker and the object classes; nothing else.
+
+import { rest } from "./faces/rest.ts";
+
 export { FileObject } from "../durable-objects/file.ts";
 export { WorkspaceObject } from "../durable-objects/workspace.ts";
-export default { fetch: () => new Response("ok") };
+
+export default { fetch: rest.fetch } satisfies ExportedHandler<Env>;

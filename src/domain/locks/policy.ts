@@ -18,6 +18,12 @@ export const DEFAULT_POLICY: LockPolicy = {
   priorityStepMs: LIMITS.PRIORITY_STEP_DEFAULT_MS,
 };
 
+/** Why a policy cannot be: a lock must not be told an end beyond the longest hold, or the stated waits would be false. */
+export function policyFault({ maxTtlMs, maxHoldMs }: LockPolicy): string | null {
+  const least = maxTtlMs + LIMITS.CLAIM_WINDOW_MS;
+  return maxHoldMs < least ? `must be at least the longest time to live and the claim window: ${least / 1000} s` : null;
+}
+
 /** What a decision depends on besides the state and the command. */
 export interface Surroundings {
   /** Epoch milliseconds. */

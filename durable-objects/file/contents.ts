@@ -1,0 +1,168 @@
+// Owns a file's versions in its object: reading them, and committing new ones under lock, fence and precondition.
+
+import type { Call } from "../../src/domain/calls.ts";
+import type {
+  ContentSource,
+  FileContent,
+  FileView,
+  NewContent,
+  NewFile,
+  WriteTerms,
+} from "../../src/domain/content.ts";
+import { accepted } from "../../src/domain/events.ts";
+import { LIMITS } from "../../src/domain/limits.ts";
+import { type Decision, toHolderView } from "../../src/domain/locks/decide.ts";
+import { NO_LOCKS } from "../../src/domain/locks/state.ts";
+import { DEFAULT_POLICY } from "../../src/domain/locks/policy.ts";
+import type { Problem } from "../../src/domain/problems.ts";
+import { err, ok, type Result } from "../../src/domain/result.ts";
+import { checkPreconditions, mayOverwrite, type Version } from "../../src/domain/versions.ts";
+import type { FileShell, Opened } from "./shell.ts";
+import type { FileRecord } from "./tables.ts";
+
+/** The right to change the file now, with the token it is changed under; or why not. */
+export type WriteRight = Result<{ token: number; decision: Decision; head: Version }, Refused>;
+interface Refused {
+  problem: Problem;
+  decision: Decision | null;
+}
+
+/** Checks precondition, lock and fence together, at one moment. */
+export function writeRight(shell: FileShell, opened: Opened, call: Call, terms: WriteTerms): WriteRight {
+  const head = shell.tables.version(opened.record.head);
+  if (head === null) return err({ problem: { code: "not_found", what: "file" }, decision: null });
+  const met = checkPreconditions(head, terms);
+  if (!met.ok) return err({ problem: met.problem, decision: null });
+  if (!mayOverwrite(terms, terms.lock !== null)) {
+    return err({
+      problem: { code: "precondition_required", etag: `"${head.n}-${head.sha256.slice(0, 16)}"` },
+      decision: null,
+    });
+  }
+  return lockRight(shell, opened, call, terms.lock, head);
+}
+
+/** Checks lock and fence alone, for changes that overwrite nothing. */
+export function lockRight(
+  shell: FileShell,
+  opened: Opened,
+  call: Call,
+  lock: WriteTerms["lock"],
+  head: Version,
+): WriteRight {
+  const decision = shell.decide(opened, { type: "authorizeWrite", lock, holder: call.caller.agent });
+  const { outcome } = decision;
+  if (!outcome.ok) return err({ problem: outcome.problem, decision });
+  if (outcome.value.type !== "token") throw new Error("authorizeWrite answers a token");
+  return ok({ token: outcome.value.token, decision, head });
+}
+
+/** Commits new content as the next version. `request` makes a repeated call find its own commit. */
+export function commitVersion(
+  shell: FileShell,
+  opened: Opened,
+  call: Call,
+  content: NewContent,
+  terms: WriteTerms,
+  request: string,
+): Result<FileView> {
+  const { record } = opened;
+  if (shell.tables.requestOf(record.head) === request) return view(shell, record);
+  const right = writeRight(shell, opened, call, terms);
+  if (!right.ok) return shell.refuse(call, right.problem.problem, right.problem.decision ?? undefined);
+  if (content.kind === "blob" && !shell.tables.isGarbage(content.key)) {
+    return shell.refuse(call, { code: "upload_expired" }, right.value.decision);
+  }
+  const { decision, token } = right.value;
+  const version = newVersion(content, record.head + 1, token, call);
+  shell.commit({
+    decision,
+    record: { head: version.n },
+    events: [
+      accepted(call.caller, call.action, {
+        path: record.path,
+        version: version.n,
+        size: version.size,
+        sha256: version.sha256,
+        lock: terms.lock,
+        token,
+      }),
+    ],
+    also: () => {
+      store(shell, version, content, request);
+      shell.replies.remember(call, view(shell, { ...record, head: version.n }), Date.now());
+    },
+  });
+  return view(shell, shell.record ?? record);
+}
+
+/** Makes the first version durable, before the file has a name. */
+export function stageFile(shell: FileShell, call: Call, file: NewFile, request: string): FileRecord {
+  const version = newVersion(file.content, 1, 1, call);
+  const record: FileRecord = { ...blankRecord(call, file), head: 1, locks: { ...NO_LOCKS, lastToken: 1, fence: 1 } };
+  shell.create(record, () => store(shell, version, file.content, request));
+  return record;
+}
+
+/** A record for a file whose first bytes are still being uploaded. */
+export function blankRecord(call: Call, { workspace, path }: Pick<NewFile, "workspace" | "path">): FileRecord {
+  return {
+    workspace,
+    organization: call.caller.organization,
+    path,
+    status: "staged",
+    createdAt: Date.now(),
+    createdBy: call.caller.agent,
+    epoch: 0,
+    head: 0,
+    policy: DEFAULT_POLICY,
+    locks: NO_LOCKS,
+    nextEvent: 1,
+    outbox: [],
+  };
+}
+
+function newVersion({ size, sha256, contentType }: NewContent, n: number, token: number, call: Call): Version {
+  return { n, size, sha256, contentType, token, at: Date.now(), by: call.caller.agent };
+}
+
+function store(shell: FileShell, version: Version, content: NewContent, request: string): void {
+  if (content.kind === "inline") {
+    const { buffer, byteOffset, byteLength } = content.bytes;
+    shell.tables.addVersion(version, request, buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer, null);
+  } else {
+    shell.tables.addVersion(version, request, null, content.key);
+    shell.tables.removeGarbage([content.key]);
+  }
+}
+
+/** Announces a blob before it is put, so that it is known whatever happens next. */
+export function announceBlob(shell: FileShell, key: string): void {
+  shell.commit({ also: () => shell.tables.addGarbage(key, Date.now() + LIMITS.UPLOAD_DEADLINE_MS) });
+}
+
+export function view(shell: FileShell, record: FileRecord): Result<FileView> {
+  const version = shell.tables.version(record.head);
+  if (version === null) return err({ code: "not_found", what: "version" });
+  const writer = record.locks.locks.find((lock) => lock.level !== "read" && lock.expiresAt > Date.now());
+  return ok({
+    file: shell.id,
+    workspace: record.workspace,
+    path: record.path,
+    version,
+    writer: writer === undefined ? null : toHolderView(writer),
+  });
+}
+
+export function contentOf(shell: FileShell, record: FileRecord, n: number | null): Result<FileContent> {
+  const at = view(shell, n === null ? record : { ...record, head: n });
+  if (!at.ok) return at;
+  const stored = shell.tables.contentOf(at.value.version.n);
+  const source = stored === null ? null : sourceOf(stored);
+  return source === null ? err({ code: "not_found", what: "version" }) : ok({ ...at.value, source });
+}
+
+function sourceOf({ bytes, blobKey }: { bytes: ArrayBuffer | null; blobKey: string | null }): ContentSource | null {
+  if (bytes !== null) return { kind: "inline", bytes: new Uint8Array(bytes) };
+  return blobKey === null ? null : { kind: "blob", key: blobKey };
+}

@@ -1,0 +1,81 @@
+// Owns what a file does by itself when its alarm rings. Each job is idempotent and does nothing when there is nothing
+// to do; one that depends on somebody who fails is tried again later, and never disturbs the locks.
+
+import { finishCreation, finishDeletion } from "./naming.ts";
+import { acknowledged, nextBatch, shipDue } from "./outbox.ts";
+import type { FileShell } from "./shell.ts";
+
+export class Jobs {
+  readonly #shell: FileShell;
+  readonly #blobs: R2Bucket;
+  #failures = 0;
+
+  constructor(shell: FileShell, blobs: R2Bucket) {
+    this.#shell = shell;
+    this.#blobs = blobs;
+  }
+
+  async run(): Promise<void> {
+    const shell = this.#shell;
+    shell.alarm.fired();
+    this.#letTimePass();
+    if (!shell.isQuiet()) {
+      try {
+        await this.#settleName();
+        await this.#ship();
+        await this.#sweep();
+        this.#failures = 0;
+      } catch (error) {
+        console.warn({
+          message: "file jobs put off",
+          file: shell.id,
+          failures: ++this.#failures,
+          error: String(error),
+        });
+        shell.backOff(this.#failures);
+      }
+    }
+    if (await this.#isSpent()) await shell.destroy();
+    else shell.alarm.wakeBy(shell.due());
+  }
+
+  #letTimePass(): void {
+    const { record } = this.#shell;
+    if (record === null) return;
+    const decision = this.#shell.decide({ record, at: this.#shell.at(record.policy) }, { type: "tick" });
+    this.#shell.commit({ decision });
+  }
+
+  async #settleName(): Promise<void> {
+    const { record } = this.#shell;
+    if (record?.status === "staged") await finishCreation(this.#shell, record);
+    if (record?.status === "deleting") await finishDeletion(this.#shell, record);
+  }
+
+  /** Ships what is due, packet by packet; what is recorded meanwhile waits for its own time. */
+  async #ship(): Promise<void> {
+    const shell = this.#shell;
+    for (let record = shell.record; record !== null; record = shell.record) {
+      const due = shipDue(record, shell.tables);
+      if (due === null || due > Date.now()) return;
+      const receipt = await shell.workspace(record).ship({ file: shell.id, events: nextBatch(record, shell.tables) });
+      if (!receipt.ok) throw new Error(`not received: ${receipt.problem.code}`);
+      if (shell.record !== null) shell.commit(acknowledged(shell.record, shell.tables, receipt.value));
+    }
+  }
+
+  async #sweep(): Promise<void> {
+    const due = this.#shell.tables.garbageDue(Date.now());
+    if (due.length === 0) return;
+    await this.#blobs.delete(due);
+    this.#shell.commit({ also: () => this.#shell.tables.removeGarbage(due) });
+  }
+
+  /** Deleted, told to everyone, swept, and nobody may still repeat the request. */
+  async #isSpent(): Promise<boolean> {
+    const { record, tables, replies } = this.#shell;
+    if (record?.status !== "deleted") return false;
+    const remembered = (replies.neededUntil() ?? 0) > Date.now();
+    return nextBatch(record, tables).length === 0 && tables.nextGarbageAt() === null && !remembered;
+  }
+}

@@ -1,0 +1,82 @@
+// Owns how a file gets its name and loses it, together with the workspace, which alone knows all names. A file is
+// durable before its name exists, and the name goes last; a crash in between is finished from what is on disk.
+
+import { accepted } from "../../src/domain/events.ts";
+import type { Call } from "../../src/domain/calls.ts";
+import type { WorkspacePath } from "../../src/domain/ids.ts";
+import { LIMITS } from "../../src/domain/limits.ts";
+import { ok, type Result } from "../../src/domain/result.ts";
+import type { FileShell } from "./shell.ts";
+import type { FileRecord } from "./tables.ts";
+
+/** Gives a staged file its name; the file is live from then on. */
+export async function takeName(
+  shell: FileShell,
+  record: FileRecord,
+  call: Call,
+  reply: () => unknown,
+): Promise<Result<null>> {
+  const version = shell.tables.version(record.head);
+  if (version === null) return { ok: false, problem: { code: "upload_expired" } };
+  const named = await shell.workspace(record).register(call, { file: shell.id, path: record.path, version });
+  if (!named.ok) {
+    discard(shell);
+    return named;
+  }
+  shell.leases.accept(named.value);
+  const { n, size, sha256 } = version;
+  shell.commit({
+    record: { status: "live" },
+    events: [accepted(call.caller, call.action, { path: record.path, version: n, size, sha256, created: true })],
+    also: () => shell.replies.remember(call, reply(), Date.now()),
+  });
+  return ok(null);
+}
+
+/** After a crash between taking the name and saying so: the workspace knows whether the name was taken. */
+export async function finishCreation(shell: FileShell, record: FileRecord): Promise<void> {
+  if (record.head > 0 && (await shell.workspace(record).isRegistered(shell.id))) {
+    shell.commit({
+      record: { status: "live" },
+      events: [
+        {
+          action: "write_file",
+          outcome: "accepted",
+          code: null,
+          agent: record.createdBy,
+          key: null,
+          detail: { path: record.path, version: record.head, created: true },
+        },
+      ],
+    });
+  } else if (record.createdAt + LIMITS.UPLOAD_DEADLINE_MS <= Date.now()) {
+    discard(shell);
+  }
+}
+
+/** A file that will never get a name: its bytes go, then it goes. */
+function discard(shell: FileShell): void {
+  shell.commit({
+    record: { status: "deleted", head: 0 },
+    also: () => shell.tables.discardVersions(Date.now()),
+  });
+}
+
+/** Frees the name of a file that is gone. */
+export async function finishDeletion(shell: FileShell, record: FileRecord): Promise<void> {
+  await shell.workspace(record).unregister(shell.id);
+  shell.commit({ record: { status: "deleted" } });
+}
+
+/** Moves a live file to another path. */
+export async function rename(
+  shell: FileShell,
+  record: FileRecord,
+  call: Call,
+  to: WorkspacePath,
+): Promise<Result<null>> {
+  const moved = await shell.workspace(record).relink(call, { file: shell.id, to });
+  if (!moved.ok) return moved;
+  shell.commit({ record: { path: to }, also: () => shell.replies.remember(call, true, Date.now()) });
+  return ok(null);
+}

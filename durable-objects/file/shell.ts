@@ -1,0 +1,207 @@
+// Owns the state of one file in memory and on disk, and the way every change takes: authorise, decide (elsewhere,
+// purely), one transaction with its event, then effects. It knows nothing of what the commands mean.
+
+import type { AccessLease, Call } from "../../src/domain/calls.ts";
+import { doneByTime, refused } from "../../src/domain/events.ts";
+import type { FileId } from "../../src/domain/ids.ts";
+import { decide, type Decision, type LockCommand } from "../../src/domain/locks/decide.ts";
+import { mustSave, nextDeadline, restore } from "../../src/domain/locks/durability.ts";
+import { LIMITS } from "../../src/domain/limits.ts";
+import type { LockPolicy, Surroundings } from "../../src/domain/locks/policy.ts";
+import { type LockState, NO_LOCKS } from "../../src/domain/locks/state.ts";
+import { wakes } from "../../src/domain/locks/wakes.ts";
+import type { Problem } from "../../src/domain/problems.ts";
+import { type Err, err, ok, type Result } from "../../src/domain/result.ts";
+import { Alarm } from "../alarm.ts";
+import { Replies } from "../replies.ts";
+import { Database } from "../sql.ts";
+import type { Change } from "./change.ts";
+import { Leases } from "./leases.ts";
+import { enqueue, shipDue, spill } from "./outbox.ts";
+import { Sockets } from "./sockets.ts";
+import { type FileRecord, FileTables } from "./tables.ts";
+
+/** A file that the caller may act on now. */
+export interface Opened {
+  record: FileRecord;
+  at: Surroundings;
+}
+
+export class FileShell {
+  readonly id: FileId;
+  readonly db: Database;
+  readonly tables: FileTables;
+  readonly replies: Replies;
+  readonly sockets: Sockets;
+  readonly alarm: Alarm;
+  readonly leases = new Leases();
+  readonly #ctx: DurableObjectState;
+  readonly #env: Env;
+  #record: FileRecord | null;
+  /** The lock state on disk; heartbeats may be ahead of it. */
+  #savedLocks: LockState;
+  #quietUntil = 0;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    this.id = ctx.id.toString() as FileId;
+    this.#ctx = ctx;
+    this.#env = env;
+    this.db = new Database(ctx.storage);
+    this.tables = new FileTables(this.db);
+    this.replies = new Replies(this.db);
+    this.sockets = new Sockets(ctx);
+    this.alarm = new Alarm(ctx.storage);
+    const record = this.tables.load();
+    this.#savedLocks = record?.locks ?? NO_LOCKS;
+    this.#record =
+      record === null
+        ? null
+        : { ...record, locks: restore(record.locks, this.at(record.policy), this.sockets.witness()) };
+  }
+
+  get record(): FileRecord | null {
+    return this.#record;
+  }
+
+  at(policy: LockPolicy): Surroundings {
+    return { now: Date.now(), policy, connected: this.sockets.connected() };
+  }
+
+  workspace(record: FileRecord) {
+    return this.#env.WORKSPACES.get(this.#env.WORKSPACES.idFromString(record.workspace));
+  }
+
+  /** Lets a caller in: the file must exist for its organization, and a lease must carry the operation's right. */
+  async open(call: Call): Promise<Result<Opened>> {
+    const first = this.#liveFor(call);
+    if (!first.ok) return first;
+    const lease = await this.leases.get(
+      call,
+      () => this.#markNow(),
+      () => this.askForLease(first.value, call),
+    );
+    if (!lease.ok) return lease;
+    const record = this.#liveFor(call);
+    if (!record.ok) return record;
+    this.#adopt(lease.value);
+    if (!lease.value.permissions.includes(call.permission)) {
+      return this.refuse(call, { code: "forbidden", permission: call.permission, role: lease.value.role });
+    }
+    return ok({ record: this.#record ?? record.value, at: this.at(lease.value.policy) });
+  }
+
+  /** The answer already given to this call, even if the file is gone since. */
+  repliesFor<T>(call: Call): Result<T | null> {
+    return this.#record?.organization === call.caller.organization ? this.replies.find<T>(call) : ok(null);
+  }
+
+  async askForLease(record: FileRecord, call: Call): Promise<Result<AccessLease>> {
+    return this.workspace(record).grantLease(call.caller, this.id);
+  }
+
+  #liveFor(call: Call): Result<FileRecord> {
+    const record = this.#record;
+    const known = record !== null && record.organization === call.caller.organization && record.status === "live";
+    return known ? ok(record) : err({ code: "not_found", what: "file" });
+  }
+
+  #markNow() {
+    return { epoch: this.#record?.epoch ?? 0 };
+  }
+
+  /** Takes over what the workspace decides: the path and the policy. They reach the disk with the next change. */
+  #adopt({ path, policy }: AccessLease): void {
+    if (this.#record !== null) this.#record = { ...this.#record, policy, path: path ?? this.#record.path };
+  }
+
+  /** Decides a command on the locks, by the state of this moment. */
+  decide({ at }: Opened, command: LockCommand): Decision {
+    return decide(this.#record?.locks ?? NO_LOCKS, command, at);
+  }
+
+  /** Records a refusal, with whatever time did meanwhile. */
+  refuse(call: Call, problem: Problem, decision?: Decision): Err<Problem> {
+    this.commit({
+      ...(decision === undefined ? {} : { decision }),
+      events: [refused(call.caller, call.action, problem.code)],
+    });
+    return err(problem);
+  }
+
+  commit(change: Change): void {
+    const before = this.#record;
+    if (before === null) return;
+    const now = Date.now();
+    const { decision, events = [] } = change;
+    const locks = decision?.state ?? before.locks;
+    const recorded = [...doneByTime(before.locks, decision?.events ?? []), ...events];
+    const changed = { ...before, locks, ...change.record };
+    const next: FileRecord = { ...changed, ...enqueue(changed, recorded, now) };
+
+    const asks = recorded.length > 0 || change.record !== undefined || change.also !== undefined;
+    if (asks || mustSave(this.#savedLocks, next.locks, now)) this.#save(next, change.also);
+    else this.#record = next;
+    for (const lock of wakes(decision?.events ?? [], next.locks)) this.sockets.wake(lock);
+  }
+
+  /** Creates the file's tables and its record. */
+  create(record: FileRecord, also: () => void): void {
+    this.db.transaction(() => {
+      if (!this.db.has("file")) this.tables.create();
+      this.tables.save(record);
+      also();
+    });
+    this.#hold(record);
+  }
+
+  #save(record: FileRecord, also?: () => void): void {
+    let saved = record;
+    this.db.transaction(() => {
+      saved = spill(record, this.tables);
+      this.tables.save(saved);
+      also?.();
+    });
+    this.#hold(saved);
+  }
+
+  #hold(record: FileRecord): void {
+    this.#record = record;
+    this.#savedLocks = record.locks;
+    this.alarm.wakeBy(this.due());
+  }
+
+  /** When the file next has something to do by itself. */
+  due(): number | null {
+    const record = this.#record;
+    if (record === null) return null;
+    const dues = [
+      nextDeadline(record.locks),
+      this.#notBefore(shipDue(record, this.tables)),
+      this.#notBefore(this.tables.nextGarbageAt()),
+      record.status === "deleted" ? this.replies.neededUntil() : null,
+      record.status === "staged" || record.status === "deleting" ? Date.now() + LIMITS.SHIP_DELAY_MS : null,
+    ].filter((due) => due !== null);
+    return dues.length === 0 ? null : Math.min(...dues);
+  }
+
+  /** Puts off what depends on others (shipping, sweeping) after one of them has failed; locks are not put off. */
+  backOff(failures: number): void {
+    this.#quietUntil = Date.now() + Math.min(LIMITS.SHIP_RETRY_MAX_MS, LIMITS.SHIP_RETRY_MIN_MS * 2 ** failures);
+  }
+
+  isQuiet(): boolean {
+    return this.#quietUntil > Date.now();
+  }
+
+  #notBefore(due: number | null): number | null {
+    return due === null ? null : Math.max(due, this.#quietUntil);
+  }
+
+  /** The file leaves nothing behind. */
+  async destroy(): Promise<void> {
+    await this.#ctx.storage.deleteAlarm();
+    await this.#ctx.storage.deleteAll();
+    this.#record = null;
+    this.#savedLocks = NO_LOCKS;
+  }
+}

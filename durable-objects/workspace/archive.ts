@@ -1,0 +1,66 @@
+// Owns the way of events from the workspace's stream into the audit log in D1. The log's key is the workspace's own
+// order, so a repeated append writes nothing; what the log already holds is asked of it once after each start.
+
+import { appendEvents, archivedThrough } from "../../src/platform/audit.ts";
+import { LIMITS } from "../../src/domain/limits.ts";
+import type { Stream } from "./stream.ts";
+
+export class Archive {
+  readonly #db: D1Database;
+  readonly #workspace: number;
+  readonly #stream: Stream;
+  #through: number | null = null;
+  #running: Promise<boolean> | null = null;
+  #failures = 0;
+  #quietUntil = 0;
+
+  constructor(db: D1Database, workspace: number, stream: Stream) {
+    this.#db = db;
+    this.#workspace = workspace;
+    this.#stream = stream;
+  }
+
+  /** Brings the log up to the stream's end; false when it could not, or has just failed and is left alone a while. */
+  async catchUp(): Promise<boolean> {
+    if (this.#quietUntil > Date.now()) return false;
+    // One at a time; who arrives meanwhile has its events taken along by the next round.
+    while (this.#running !== null) await this.#running;
+    if (this.#through === this.#stream.lastSeq) return true;
+    this.#running = this.#append();
+    const done = await this.#running;
+    this.#running = null;
+    return done;
+  }
+
+  /** When to try again after a failure. */
+  get retryAt(): number {
+    return Math.max(this.#quietUntil, Date.now());
+  }
+
+  async #append(): Promise<boolean> {
+    try {
+      this.#through ??= await archivedThrough(this.#db, this.#workspace);
+      for (;;) {
+        const events = this.#stream.after(this.#through, LIMITS.SHIP_BATCH_MAX);
+        const last = events.at(-1);
+        if (last === undefined) break;
+        await appendEvents(this.#db, this.#workspace, events);
+        this.#through = last.seq;
+      }
+      this.#failures = 0;
+      this.#stream.trim(this.#through, Date.now());
+      return true;
+    } catch (error) {
+      this.#failures++;
+      this.#quietUntil =
+        Date.now() + Math.min(LIMITS.SHIP_RETRY_MAX_MS, LIMITS.SHIP_RETRY_MIN_MS * 2 ** this.#failures);
+      console.warn({
+        message: "audit log put off",
+        workspace: this.#workspace,
+        failures: this.#failures,
+        error: String(error),
+      });
+      return false;
+    }
+  }
+}

@@ -1,0 +1,249 @@
+// Owns how a problem looks on the wire: status, words and headers, in one exhaustive switch (RFC 9457). The words say
+// what to do next.
+
+import type { LateUse, Problem } from "../domain/problems.ts";
+import type { EndCause } from "../domain/locks/state.ts";
+
+interface Wire {
+  status: number;
+  title: string;
+  detail: string;
+  retryAfterMs?: number;
+  headers?: Record<string, string>;
+}
+
+const USES: Record<LateUse, string> = { write: "write", renewal: "heartbeat", release: "release", claim: "claim" };
+const CAUSES: Record<EndCause, string> = {
+  expiry: "the lock had expired",
+  release: "the lock had been released",
+  lapse: "it was not collected, or not asked for again, in time",
+};
+
+const seconds = (ms: number): string => `${Math.ceil(ms / 1000)} s`;
+
+/** Exhaustive: a new code does not compile until it has words. */
+function toWire(problem: Problem): Wire {
+  switch (problem.code) {
+    case "unauthenticated":
+      return {
+        status: 401,
+        title: "No valid API key",
+        detail:
+          problem.reason === "missing"
+            ? "Send your API key as `Authorization: Bearer hfk_…`."
+            : "This API key was not issued by this deployment, or is not complete.",
+        headers: { "WWW-Authenticate": "Bearer" },
+      };
+    case "forbidden":
+      return {
+        status: 403,
+        title: "Not allowed",
+        detail: `This needs the permission ${problem.permission}, which the role ${problem.role} does not have. An admin of the workspace can change your role.`,
+      };
+    case "operator_only":
+      return {
+        status: 403,
+        title: "Only the operator may",
+        detail: "Use the operator's key (hfo_…) of this deployment.",
+      };
+    case "organization_admin_only":
+      return {
+        status: 403,
+        title: "Only an admin may",
+        detail: "Use the key of an agent that is an admin of the organization.",
+      };
+    case "not_found":
+      return {
+        status: 404,
+        title: "Not found",
+        detail: `There is no such ${problem.what}, or it is not yours to see.`,
+      };
+    case "method_not_allowed":
+      return {
+        status: 405,
+        title: "Method not allowed",
+        detail: `Here: ${problem.allowed.join(", ")}.`,
+        headers: { Allow: problem.allowed.join(", ") },
+      };
+    case "input_invalid":
+      return {
+        status: 400,
+        title: "The request is not valid",
+        detail: problem.issues.map(({ at, message }) => (at === "" ? message : `${at}: ${message}`)).join("; "),
+      };
+    case "path_invalid":
+      return { status: 400, title: "The path is not valid", detail: `The path cannot be used: ${problem.reason}.` };
+    case "path_taken":
+      return {
+        status: 409,
+        title: "The path is taken",
+        detail: `A ${problem.by} stands in the way of ${problem.path}. Choose another path, or write to the file that is there.`,
+      };
+    case "last_admin":
+      return {
+        status: 409,
+        title: "The last admin stays",
+        detail: "Make another agent an admin of the workspace first.",
+      };
+    case "lock_ttl_too_long":
+      return {
+        status: 400,
+        title: "The time to live is too long",
+        detail: `This workspace allows up to ${seconds(problem.maxMs)}; extend the lock with heartbeats.`,
+      };
+    case "lock_unknown":
+      return {
+        status: 404,
+        title: "No such lock",
+        detail: "You hold no such lock on this file, and none of that id has ended lately.",
+      };
+    case "lock_not_granted":
+      return {
+        status: 409,
+        title: "The lock is not yours yet",
+        detail: "The request still waits, or its lock was granted and not yet collected: ask with the ticket.",
+      };
+    case "locked":
+      return {
+        status: 423,
+        title: "The file is locked",
+        detail: `Held by ${holders(problem.holders)}; ${problem.queueLength} waiting. Ask for the lock with \`wait\` to join the queue.`,
+        retryAfterMs: problem.retryAfterMs,
+      };
+    case "queue_full":
+      return {
+        status: 503,
+        title: "The queue is full",
+        detail: `${problem.limit} requests wait for this file. Try again later.`,
+        retryAfterMs: 5000,
+      };
+    case "upgrade_conflict":
+      return {
+        status: 409,
+        title: "Somebody else is writing",
+        detail: `Your read lock cannot become a write lock beside that of ${holders(problem.holders)}. Release it and ask for a write lock.`,
+      };
+    case "readers_present":
+      return {
+        status: 423,
+        title: "Readers hold the file",
+        detail: `The commit waited for ${holders(problem.holders)}. Your lock is still yours: write again, with a longer \`wait\` if need be.`,
+        retryAfterMs: problem.retryAfterMs,
+      };
+    case "precondition_required":
+      return {
+        status: 428,
+        title: "Say what you overwrite",
+        detail: "Send If-Match with the entity tag that you read (or *), or Holdfast-Lock with the lock that you hold.",
+        ...etagHeader(problem.etag),
+      };
+    case "precondition_failed":
+      return {
+        status: 412,
+        title: "The file is not as you expected",
+        detail:
+          problem.etag === null
+            ? "The file's existence is not what the request expects."
+            : `Its entity tag is now ${problem.etag}. Read it again and redo your change.`,
+        ...etagHeader(problem.etag),
+      };
+    case "range_not_satisfiable":
+      return {
+        status: 416,
+        title: "The range is outside the file",
+        detail: `The file has ${problem.size} bytes.`,
+        headers: { "Content-Range": `bytes */${problem.size}` },
+      };
+    case "length_required":
+      return {
+        status: 411,
+        title: "Content-Length is needed",
+        detail: "Content of more than a few kilobytes needs its length beforehand.",
+      };
+    case "content_too_large":
+      return { status: 413, title: "The content is too large", detail: `At most ${problem.maxBytes} bytes.` };
+    case "content_incomplete":
+      return {
+        status: 400,
+        title: "The content is incomplete",
+        detail: "Fewer or more bytes arrived than Content-Length says. Nothing was written.",
+      };
+    case "digest_mismatch":
+      return {
+        status: 400,
+        title: "The content does not have the digest",
+        detail: "What arrived does not match Repr-Digest. Nothing was written.",
+      };
+    case "upload_expired":
+      return { status: 409, title: "The upload took too long", detail: "Nothing was written. Send the content again." };
+    case "idempotency_key_reused":
+      return {
+        status: 422,
+        title: "The Idempotency-Key was used for something else",
+        detail: "Use a new key for each new request, and the same key only to repeat one.",
+      };
+    case "unavailable":
+      return {
+        status: 503,
+        title: "Part of the service is not available",
+        detail: `The ${problem.part} could not be reached. Try again, with the same Idempotency-Key if you sent one.`,
+        retryAfterMs: problem.retryAfterMs,
+      };
+    case "internal":
+      return { status: 500, title: "A mistake of ours", detail: "Something unexpected happened; it was logged." };
+    case "write_after_expiry":
+    case "write_after_release":
+    case "write_after_lapse":
+      return late("write", problem);
+    case "renewal_after_expiry":
+    case "renewal_after_release":
+    case "renewal_after_lapse":
+      return late("renewal", problem);
+    case "release_after_expiry":
+    case "release_after_release":
+    case "release_after_lapse":
+      return late("release", problem);
+    case "claim_after_expiry":
+    case "claim_after_release":
+    case "claim_after_lapse":
+      return late("claim", problem);
+  }
+}
+
+function late(use: LateUse, problem: Extract<Problem, { lock: string }>): Wire {
+  const cause = problem.code.slice(problem.code.lastIndexOf("_") + 1) as EndCause;
+  const who = problem.by === null ? "" : ` by ${problem.by}`;
+  return {
+    status: use === "write" ? 412 : 410,
+    title: `A ${USES[use]} too late`,
+    detail: `At ${new Date(problem.at).toISOString()} ${CAUSES[cause]}${who}. Nothing was changed. Acquire a new lock and read the file again.`,
+  };
+}
+
+const holders = (list: { holder: string; level: string; purpose: string | null }[]): string =>
+  list.map(({ holder, level, purpose }) => `${holder} (${level}${purpose === null ? "" : `: ${purpose}`})`).join(", ");
+
+const etagHeader = (etag: string | null): Pick<Wire, "headers"> => (etag === null ? {} : { headers: { ETag: etag } });
+
+/** `type` is the code as a relative reference; the problem's data stand beside it. */
+export function problemResponse(problem: Problem): Response {
+  const { status, title, detail, retryAfterMs, headers } = toWire(problem);
+  const retry =
+    retryAfterMs === undefined ? {} : { "Retry-After": String(Math.max(1, Math.ceil(retryAfterMs / 1000))) };
+  const body = { type: `/api/docs#${problem.code}`, title, status, detail, ...withTimes(problem) };
+  return Response.json(body, {
+    status,
+    headers: { "Content-Type": "application/problem+json", "Cache-Control": "no-store", ...retry, ...headers },
+  });
+}
+
+const TIMES = new Set(["at", "grantedAt", "expiresAt"]);
+
+/** The problem's data, its times in ISO 8601 and its durations in seconds as everywhere outside. */
+function withTimes(value: unknown): Record<string, unknown> {
+  return JSON.parse(
+    JSON.stringify(value, (key, inner: unknown) =>
+      TIMES.has(key) && typeof inner === "number" ? new Date(inner).toISOString() : inner,
+    ),
+  ) as Record<string, unknown>;
+}

@@ -1,0 +1,274 @@
+// Owns the operations on a file's locks.
+
+import { z } from "zod";
+import type { LockAnswer, LockOverview } from "../../durable-objects/file.ts";
+import type { Call } from "../domain/calls.ts";
+import type { FileId, LockId } from "../domain/ids.ts";
+import { LIMITS } from "../domain/limits.ts";
+import { LEVELS, type Lock } from "../domain/locks/state.ts";
+import type { ProblemCode } from "../domain/problems.ts";
+import { ok, type Result } from "../domain/result.ts";
+import { isFileId, newLockId } from "../platform/ids.ts";
+import { fileStub, reach } from "../platform/objects.ts";
+import { TurnSocket } from "../platform/turns.ts";
+import { directoryOperation, type FileContext, fileOperation } from "./operation.ts";
+import { DONE, done, holder, isoTime, lockId, purpose, showHolder, time, ttl, wait } from "./schemas.ts";
+
+const granted = z.object({
+  status: z.literal("granted"),
+  lockId: z.string(),
+  fileId: z.string(),
+  level: z.enum(LEVELS),
+  fencingToken: z.number().int(),
+  holder: z.string(),
+  priority: z.number(),
+  purpose: z.string().nullable(),
+  ttl: z.number().describe("seconds"),
+  grantedAt: time,
+  expiresAt: time,
+  expiresIn: z.number().describe("seconds from the answer on, for those whose clock drifts"),
+});
+
+const queued = z.object({
+  status: z.literal("queued"),
+  ticket: z.string().describe("resumes the wait; it is the lock's id once it is granted"),
+  fileId: z.string(),
+  position: z.number().int().describe("1 is next"),
+  queueLength: z.number().int(),
+  grantedBy: time.describe("the stated bound: granted by then at the latest, as long as you stay in the queue"),
+  waitAtMost: z.number().describe("seconds; the same bound, from the answer on"),
+  resumeWithin: z.number().describe("seconds; ask again with the ticket by then, or the place is lost"),
+  holders: z.array(holder),
+});
+
+const standing = z.discriminatedUnion("status", [granted, queued]);
+type Standing = z.infer<typeof standing>;
+
+function showStanding(fileId: FileId, { standing, holders, queueLength }: LockAnswer): Standing {
+  if (standing.status === "granted") return showGranted(fileId, standing.lock);
+  const { waiter, position } = standing;
+  return {
+    status: "queued",
+    ticket: waiter.id,
+    fileId,
+    position,
+    queueLength,
+    grantedBy: isoTime(waiter.promisedBy),
+    waitAtMost: secondsUntil(waiter.promisedBy),
+    resumeWithin: LIMITS.WAITER_LEASE_MS / 1000,
+    holders: holders.map(showHolder),
+  };
+}
+
+function showGranted(fileId: FileId, lock: Lock): z.infer<typeof granted> {
+  return {
+    status: "granted",
+    lockId: lock.id,
+    fileId,
+    level: lock.level,
+    fencingToken: lock.token,
+    holder: lock.holder,
+    priority: lock.priority,
+    purpose: lock.purpose,
+    ttl: lock.ttlMs / 1000,
+    grantedAt: isoTime(lock.grantedAt),
+    expiresAt: isoTime(lock.expiresAt),
+    expiresIn: secondsUntil(lock.expiresAt),
+  };
+}
+
+const secondsUntil = (epochMs: number): number => Math.max(0, epochMs - Date.now()) / 1000;
+
+const acquireLock = fileOperation({
+  name: "acquire_lock",
+  title: "Acquire a lock",
+  description:
+    "Locks a file. `read` is shared; `write` excludes other writers while readers go on; `exclusive` excludes everybody. If the file is busy: without `wait` you are refused and told who holds it; with `wait` you join the queue and the request stays open that many seconds, then answers with a ticket that resumes the wait. Send a heartbeat before the lock expires.",
+  method: "POST",
+  path: "/lock",
+  permission: "locks:acquire",
+  effect: "writes",
+  input: z.strictObject({
+    level: z.enum(LEVELS).default("exclusive"),
+    ttl: ttl.default(LIMITS.LOCK_TTL_DEFAULT_MS / 1000).describe("seconds until it is released by itself"),
+    priority: z.number().int().min(0).max(LIMITS.PRIORITY_MAX).default(0),
+    purpose: purpose.optional().describe("what you plan to do, shown to those who find the file busy"),
+    wait: wait.optional().describe("seconds to wait in the queue; 0 takes a place and answers at once"),
+  }),
+  output: standing,
+  status: ({ status }) => (status === "granted" ? 201 : 202),
+  async handle(context, { level, ttl, priority, purpose, wait }) {
+    const { file, fileId, call, repeatable } = context;
+    const request = { id: newLockId(), level, ttlMs: ttl * 1000, priority, purpose: purpose ?? null };
+    const asked = await reach("file", repeatable, () => file().acquireLock(call, request, wait !== undefined));
+    const answer = await waitForTurn(context, asked, wait ?? 0);
+    return answer.ok ? ok(showStanding(fileId, answer.value)) : answer;
+  },
+});
+
+const waitForLock = fileOperation({
+  name: "wait_for_lock",
+  title: "Resume the wait for a lock",
+  description:
+    "Asks again with a ticket: keeps your place in the queue, and collects the lock once it is granted. Waits up to `wait` seconds. Of a lock that you hold, it answers the lock.",
+  method: "GET",
+  path: "/lock/{lockId}",
+  permission: "locks:acquire",
+  effect: "writes",
+  input: z.strictObject({ lockId, wait: wait.default(0) }),
+  output: standing,
+  status: ({ status }) => (status === "granted" ? 200 : 202),
+  async handle(context, input) {
+    const { file, fileId, call } = context;
+    const claimed = await reach("file", true, () => file().claimLock({ ...call, idempotency: null }, input.lockId));
+    const answer = await waitForTurn(context, claimed, input.wait);
+    return answer.ok ? ok(showStanding(fileId, answer.value)) : answer;
+  },
+});
+
+const renewLock = fileOperation({
+  name: "renew_lock",
+  title: "Send a heartbeat",
+  description:
+    "Extends a lock by its time to live, or by a new one. While nobody waits this may go on for ever; once somebody does, up to the workspace's longest hold.",
+  method: "POST",
+  path: "/lock/{lockId}/renew",
+  permission: "locks:acquire",
+  effect: "writes",
+  input: z.strictObject({ lockId, ttl: ttl.optional() }),
+  output: granted,
+  async handle({ file, fileId, call, repeatable }, input) {
+    const ttlMs = input.ttl === undefined ? null : input.ttl * 1000;
+    const renewed = await reach("file", repeatable, () => file().renewLock(call, input.lockId, ttlMs));
+    return renewed.ok ? ok(showRenewed(fileId, renewed.value)) : renewed;
+  },
+});
+
+function showRenewed(fileId: FileId, { standing }: LockAnswer): z.infer<typeof granted> {
+  if (standing.status !== "granted") throw new Error("only a granted lock is renewed");
+  return showGranted(fileId, standing.lock);
+}
+
+const releaseLock = fileOperation({
+  name: "release_lock",
+  title: "Release a lock",
+  description:
+    "Releases a lock, or leaves the queue. Releasing what is not held is an error that says what happened to it.",
+  method: "DELETE",
+  path: "/lock/{lockId}",
+  permission: "locks:acquire",
+  effect: "writes",
+  input: z.strictObject({ lockId }),
+  output: done,
+  async handle({ file, call, repeatable }, input) {
+    const released = await reach("file", repeatable, () => file().releaseLock(call, input.lockId));
+    return released.ok ? ok(DONE) : released;
+  },
+});
+
+const overview = z.object({
+  fileId: z.string(),
+  locks: z.array(holder.extend({ mine: z.string().nullable().describe("the lock's id, if it is yours") })),
+  queue: z.array(
+    z.object({
+      holder: z.string(),
+      level: z.enum(LEVELS),
+      priority: z.number(),
+      purpose: z.string().nullable(),
+      arrivedAt: time,
+      mine: z.string().nullable().describe("the ticket, if it is yours"),
+    }),
+  ),
+  fence: z.number().int().describe("no commit below this fencing token is accepted"),
+});
+
+const showOverview = (fileId: FileId, { locks, queue, fence }: LockOverview): z.infer<typeof overview> => ({
+  fileId,
+  locks: locks.map((lock) => ({ ...showHolder(lock), mine: lock.mine })),
+  queue: queue.map((waiter) => ({ ...waiter, arrivedAt: isoTime(waiter.arrivedAt) })),
+  fence,
+});
+
+const getLocks = fileOperation({
+  name: "get_locks",
+  title: "Look at a file's locks",
+  description: "Who holds a file, at which level, until when and what for, and who waits, in order.",
+  method: "GET",
+  path: "/lock",
+  permission: "locks:read",
+  effect: "reads",
+  input: z.strictObject({}),
+  output: overview,
+  async handle({ file, fileId, call }) {
+    const view = await reach("file", true, () => file().viewLocks(call));
+    return view.ok ? ok(showOverview(fileId, view.value)) : view;
+  },
+});
+
+const renewLocks = directoryOperation({
+  name: "renew_locks",
+  title: "Send heartbeats for many locks",
+  description:
+    "Extends up to 64 locks at once. Each is answered for itself; one that is lost does not hinder the others.",
+  method: "POST",
+  path: "/api/locks/renew",
+  permission: "bearer",
+  effect: "writes",
+  input: z.strictObject({
+    locks: z
+      .array(z.strictObject({ fileId: z.string(), lockId, ttl: ttl.optional() }))
+      .min(1)
+      .max(LIMITS.RENEW_MANY_MAX),
+  }),
+  output: z.object({
+    renewed: z.array(granted),
+    failed: z.array(z.object({ fileId: z.string(), lockId: z.string(), code: z.string() })),
+  }),
+  async handle({ env, actor }, input) {
+    const { caller, action } = actor;
+    const answers = await Promise.all(
+      input.locks.map(async ({ fileId, lockId, ttl }) => {
+        const failed = (code: ProblemCode) => ({ fileId, lockId, code });
+        if (caller === null || !isFileId(env, fileId)) return failed("not_found");
+        const call: Call = { caller, action, permission: "locks:acquire", idempotency: null, lease: null };
+        const ttlMs = ttl === undefined ? null : ttl * 1000;
+        const renewed = await reach("file", true, () => fileStub(env, fileId).renewLock(call, lockId, ttlMs));
+        return renewed.ok ? showRenewed(fileId, renewed.value) : failed(renewed.problem.code);
+      }),
+    );
+    return ok({
+      renewed: answers.filter((answer) => "status" in answer),
+      failed: answers.filter((answer) => "code" in answer),
+    });
+  },
+});
+
+/** Stays in the queue for up to `seconds`, and collects the lock as soon as its turn comes. */
+async function waitForTurn(
+  { file, call, signal }: FileContext,
+  asked: Result<LockAnswer>,
+  seconds: number,
+): Promise<Result<LockAnswer>> {
+  if (!asked.ok || asked.value.standing.status === "granted" || seconds === 0) return asked;
+  const deadline = Date.now() + seconds * 1000;
+  const lock: LockId = asked.value.standing.waiter.id;
+  const socket = await TurnSocket.open(file(), { call: { ...call, idempotency: null, lease: null }, lock }, signal);
+  if (socket === null) return reach("file", true, () => file().claimLock({ ...call, idempotency: null }, lock));
+  try {
+    for (;;) {
+      await socket.turn(deadline);
+      const answer = await socket.claim(Date.now() + ANSWER_MS);
+      if (answer === null) return asked;
+      const claimed = JSON.parse(answer) as Result<LockAnswer>;
+      const waits = claimed.ok && claimed.value.standing.status === "waiting";
+      if (!waits || Date.now() >= deadline || signal.aborted) return claimed;
+    }
+  } finally {
+    socket.close();
+  }
+}
+
+/** How long the file's own answer is waited for. */
+const ANSWER_MS = 10_000;
+
+export const lockOperations = [acquireLock, getLocks, waitForLock, renewLock, releaseLock, renewLocks];

@@ -1,0 +1,146 @@
+// Owns what an operation is. Each is declared once, with everything that the faces need: REST routes, the OpenAPI
+// document and (later) MCP tools are derived from these declarations, and `permission` is the authorization policy.
+
+import type { z } from "zod";
+import type { Call, Caller } from "../domain/calls.ts";
+import type { FileId, WorkspaceId, WorkspacePath } from "../domain/ids.ts";
+import type { Permission } from "../domain/permissions.ts";
+import type { Result } from "../domain/result.ts";
+import type { ContentSource, FileView } from "../domain/content.ts";
+import type { Incoming } from "../platform/blobs.ts";
+import type { Actor, Agent } from "../platform/directory.ts";
+import type { FileStub, WorkspaceStub } from "../platform/objects.ts";
+
+export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+
+/** What every handler is given. */
+export interface Context {
+  env: Env;
+  /** Aborted when the caller goes away. */
+  signal: AbortSignal;
+  /** Names this request; the same when it is tried again. */
+  request: string;
+  /** The content that came with the request, for operations that take it. */
+  incoming: Incoming;
+  /** Whether asking twice is harmless: the operation only reads, or the caller gave an Idempotency-Key. */
+  repeatable: boolean;
+}
+
+export interface AgentContext extends Context {
+  caller: Caller;
+  /** The API key as presented, for the directory's own check. */
+  apiKey: string;
+  call: Call;
+}
+
+export interface WorkspaceContext extends AgentContext {
+  workspaceId: WorkspaceId;
+  workspace: () => WorkspaceStub;
+}
+
+export interface FileContext extends AgentContext {
+  fileId: FileId;
+  file: () => FileStub;
+}
+
+/** A path at which nothing is yet, for operations that create. */
+export interface NewFileContext extends WorkspaceContext {
+  path: WorkspacePath;
+}
+
+/** Content as an answer. */
+export interface ContentAnswer {
+  view: FileView;
+  source: ContentSource;
+}
+
+interface Declaration<In extends z.ZodObject, Out> {
+  /** snake_case; also the action of its events. */
+  name: string;
+  title: string;
+  /** One paragraph for those who use it. */
+  description: string;
+  method: Method;
+  effect: "reads" | "writes" | "destroys";
+  input: In;
+  /** Input fields that REST carries in headers. */
+  headers?: Partial<Record<keyof z.infer<In> & string, string>>;
+  /** Takes raw content as the request's body. */
+  takesContent?: true;
+  /** The success's status, by the answer. */
+  status?(answer: Out): number;
+}
+
+interface JsonAnswer<Out extends z.ZodType> {
+  output: Out;
+}
+
+/** On the deployment (the operator) or the caller's organization; `path` is the whole REST path. */
+export interface DirectoryOperation<In extends z.ZodObject, Out extends z.ZodType>
+  extends Declaration<In, z.infer<Out>>, JsonAnswer<Out> {
+  on: "directory";
+  path: string;
+  /** "bearer": any valid key, because each of its objects decides for itself. */
+  permission: "operator" | "organization:admin" | "organization:member" | "bearer";
+  handle(context: DirectoryContext, input: z.infer<In>): Promise<Result<z.infer<Out>>>;
+}
+
+export interface DirectoryContext extends Context {
+  actor: Actor;
+  /** The agent that asks; null for the operator. */
+  agent: Agent | null;
+}
+
+/** On a workspace; `path` follows /api/workspaces/{workspaceId}. */
+export interface WorkspaceOperation<In extends z.ZodObject, Out extends z.ZodType>
+  extends Declaration<In, z.infer<Out>>, JsonAnswer<Out> {
+  on: "workspace";
+  path: string;
+  permission: Permission;
+  handle(context: WorkspaceContext, input: z.infer<In>): Promise<Result<z.infer<Out>>>;
+}
+
+/**
+ * On a file, which is named by id or by path: `path` follows /api/files/{fileId}, and equally
+ * /api/workspaces/{workspaceId}/file with the file's path in the query (?path=/a/b.csv).
+ */
+export interface FileOperation<In extends z.ZodObject, Out extends z.ZodType>
+  extends Declaration<In, z.infer<Out>>, JsonAnswer<Out> {
+  on: "file";
+  path: string;
+  permission: Permission;
+  handle(context: FileContext, input: z.infer<In>): Promise<Result<z.infer<Out>>>;
+  /** What to do by path when nothing is there; without it, that is not found. */
+  create?(context: NewFileContext, input: z.infer<In>): Promise<Result<z.infer<Out>>>;
+}
+
+/** As a file operation, but the answer is content. */
+export interface ContentOperation<In extends z.ZodObject> extends Declaration<In, ContentAnswer> {
+  on: "content";
+  path: string;
+  permission: Permission;
+  handle(context: FileContext, input: z.infer<In>): Promise<Result<ContentAnswer>>;
+}
+
+export type Operation =
+  | DirectoryOperation<z.ZodObject, z.ZodType>
+  | WorkspaceOperation<z.ZodObject, z.ZodType>
+  | FileOperation<z.ZodObject, z.ZodType>
+  | ContentOperation<z.ZodObject>;
+
+// Each constructor keeps the types of input and output where an operation is declared.
+export const directoryOperation = <In extends z.ZodObject, Out extends z.ZodType>(
+  operation: Omit<DirectoryOperation<In, Out>, "on">,
+): DirectoryOperation<In, Out> => ({ ...operation, on: "directory" });
+
+export const workspaceOperation = <In extends z.ZodObject, Out extends z.ZodType>(
+  operation: Omit<WorkspaceOperation<In, Out>, "on">,
+): WorkspaceOperation<In, Out> => ({ ...operation, on: "workspace" });
+
+export const fileOperation = <In extends z.ZodObject, Out extends z.ZodType>(
+  operation: Omit<FileOperation<In, Out>, "on">,
+): FileOperation<In, Out> => ({ ...operation, on: "file" });
+
+export const contentOperation = <In extends z.ZodObject>(
+  operation: Omit<ContentOperation<In>, "on">,
+): ContentOperation<In> => ({ ...operation, on: "content" });

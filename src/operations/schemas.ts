@@ -1,0 +1,105 @@
+// Owns the fields that several operations share, and how domain values look outside: camelCase, ISO 8601 times,
+// durations in seconds.
+
+import { z } from "zod";
+import type { AgentId, LockId, WorkspacePath } from "../domain/ids.ts";
+import type { FileView } from "../domain/content.ts";
+import { LIMITS } from "../domain/limits.ts";
+import { parsePath } from "../domain/paths.ts";
+import type { HolderView } from "../domain/problems.ts";
+import { etagOf, type Version } from "../domain/versions.ts";
+import { AGENT_ID_PATTERN, LOCK_ID_PATTERN } from "../platform/ids.ts";
+
+export const isoTime = (epochMs: number): string => new Date(epochMs).toISOString();
+
+/** Text that a person reads: no control characters, trimmed. */
+const visible = (max: number) =>
+  z
+    .string()
+    .trim()
+    .min(1)
+    .max(max)
+    .regex(/^[^\p{Cc}]+$/u, "must not contain control characters");
+
+export const name = visible(LIMITS.NAME_MAX_CHARS);
+export const purpose = visible(LIMITS.PURPOSE_MAX_CHARS);
+export const time = z.iso.datetime({ offset: true });
+export const lockId = z
+  .string()
+  .regex(LOCK_ID_PATTERN, "is not a lock id")
+  .transform((id) => id as LockId);
+export const agentId = z
+  .string()
+  .regex(AGENT_ID_PATTERN, "is not an agent id")
+  .transform((id) => id as AgentId);
+
+/** A path as callers write it, normalized. */
+export const path = z.string().transform((raw, context): WorkspacePath => {
+  const parsed = parsePath(raw);
+  if (parsed.ok) return parsed.value;
+  context.addIssue({ code: "custom", message: parsed.problem.reason });
+  return z.NEVER;
+});
+
+/** Numbers that arrive as text in a query. */
+export const limit = z.coerce.number().int().min(1).max(LIMITS.PAGE_MAX).default(LIMITS.PAGE_DEFAULT);
+export const wait = z.coerce.number().min(0).max(LIMITS.WAIT_MAX_SECONDS);
+export const ttl = z
+  .number()
+  .min(LIMITS.LOCK_TTL_MIN_MS / 1000)
+  .max(LIMITS.LOCK_TTL_MAX_CEILING_MS / 1000);
+
+export const holder = z.object({
+  holder: z.string(),
+  level: z.enum(["read", "write", "exclusive"]),
+  purpose: z.string().nullable(),
+  priority: z.number(),
+  grantedAt: time,
+  expiresAt: time,
+});
+
+export const showHolder = ({ grantedAt, expiresAt, ...rest }: HolderView): z.infer<typeof holder> => ({
+  ...rest,
+  grantedAt: isoTime(grantedAt),
+  expiresAt: isoTime(expiresAt),
+});
+
+export const version = z.object({
+  version: z.number().int(),
+  etag: z.string(),
+  size: z.number().int().describe("bytes"),
+  sha256: z.string(),
+  contentType: z.string(),
+  fencingToken: z.number().int().describe("the token it was committed under"),
+  modifiedAt: time,
+  modifiedBy: z.string(),
+});
+
+export const showVersion = (v: Version): z.infer<typeof version> => ({
+  version: v.n,
+  etag: etagOf(v),
+  size: v.size,
+  sha256: v.sha256,
+  contentType: v.contentType,
+  fencingToken: v.token,
+  modifiedAt: isoTime(v.at),
+  modifiedBy: v.by,
+});
+
+export const file = version.extend({
+  fileId: z.string(),
+  workspaceId: z.string(),
+  path: z.string(),
+  writer: holder.nullable().describe("who holds a lock that excludes other writers, if anyone"),
+});
+
+export const showFile = (view: FileView): z.infer<typeof file> => ({
+  fileId: view.file,
+  workspaceId: view.workspace,
+  path: view.path,
+  ...showVersion(view.version),
+  writer: view.writer === null ? null : showHolder(view.writer),
+});
+
+export const done = z.object({ done: z.literal(true) });
+export const DONE: z.infer<typeof done> = { done: true };

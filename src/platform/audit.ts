@@ -1,0 +1,82 @@
+// Owns the audit log's table in D1: appending to it exactly once, and reading it. It is never on the path of a lock
+// or a file operation.
+
+import type { AuditEvent } from "../domain/events.ts";
+import type { AgentId, FileId } from "../domain/ids.ts";
+
+/** An event in its workspace's order. */
+export interface LoggedEvent extends AuditEvent {
+  seq: number;
+  file: FileId | null;
+}
+
+export interface EventQuery {
+  agent?: AgentId | undefined;
+  file?: FileId | undefined;
+  action?: string | undefined;
+  outcome?: "accepted" | "refused" | undefined;
+  /** Epoch milliseconds, inclusive. */
+  since?: number | undefined;
+  /** Epoch milliseconds, exclusive. */
+  until?: number | undefined;
+  /** Only events before this one. */
+  before?: number | undefined;
+  limit: number;
+}
+
+/** Appends events. A repeated append writes nothing: the workspace's order is the key. */
+export async function appendEvents(db: D1Database, workspace: number, events: LoggedEvent[]): Promise<void> {
+  const rows = events.map((e) => [e.seq, e.at, e.action, e.outcome, e.code, e.agent, e.key, e.file, e.n, e.detail]);
+  await db
+    .prepare(
+      `INSERT OR IGNORE INTO events (workspace, seq, at, action, outcome, code, agent, key, file, n, detail)
+       SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
+              value ->> 8, value -> 9
+       FROM json_each(?2)`,
+    )
+    .bind(workspace, JSON.stringify(rows))
+    .run();
+}
+
+/** The last event that the log holds of a workspace; 0 when there is none. */
+export async function archivedThrough(db: D1Database, workspace: number): Promise<number> {
+  const row = await db
+    .prepare("SELECT MAX(seq) AS seq FROM events WHERE workspace = ?")
+    .bind(workspace)
+    .first<{ seq: number | null }>();
+  return row?.seq ?? 0;
+}
+
+/** The number of the last event that the log holds of a file; 0 when there is none. */
+export async function archivedOf(db: D1Database, file: FileId): Promise<number> {
+  const row = await db
+    .prepare("SELECT n FROM events WHERE file = ? ORDER BY seq DESC LIMIT 1")
+    .bind(file)
+    .first<{ n: number }>();
+  return row?.n ?? 0;
+}
+
+type EventRow = Omit<LoggedEvent, "detail"> & { detail: string };
+
+/** Newest first. */
+export async function findEvents(db: D1Database, workspace: number, query: EventQuery): Promise<LoggedEvent[]> {
+  const conditions: [string, string | number | undefined][] = [
+    ["workspace = ?", workspace],
+    ["agent = ?", query.agent],
+    ["file = ?", query.file],
+    ["action = ?", query.action],
+    ["outcome = ?", query.outcome],
+    ["at >= ?", query.since],
+    ["at < ?", query.until],
+    ["seq < ?", query.before],
+  ];
+  const given = conditions.filter(([, value]) => value !== undefined);
+  const { results } = await db
+    .prepare(
+      `SELECT seq, at, action, outcome, code, agent, key, file, n, detail FROM events
+       WHERE ${given.map(([condition]) => condition).join(" AND ")} ORDER BY seq DESC LIMIT ?`,
+    )
+    .bind(...given.map(([, value]) => value), query.limit)
+    .all<EventRow>();
+  return results.map((row) => ({ ...row, detail: JSON.parse(row.detail) as AuditEvent["detail"] }));
+}

@@ -1,0 +1,111 @@
+// Owns the way of contents in and out: small ones travel with the call, large ones go straight to R2 under a key that
+// is never written twice. Hashing happens on the way, natively.
+
+import type { ContentSource, NewContent } from "../domain/content.ts";
+import { LIMITS } from "../domain/limits.ts";
+import type { ByteRange } from "../domain/ranges.ts";
+import { err, ok, type Result } from "../domain/result.ts";
+import { sha256Hex } from "./encoding.ts";
+
+/** Content as a caller hands it over. */
+export interface Incoming {
+  body: ReadableStream<Uint8Array> | null;
+  /** Bytes; null when the caller does not say. */
+  length: number | null;
+  contentType: string;
+  /** SHA-256 that the caller says the content has, hex; null when it does not say. */
+  sha256: string | null;
+}
+
+/** Content small enough to be in memory, or a stream of known length on its way to the blob store. */
+export type Received = { kind: "inline"; content: NewContent } | { kind: "stream"; length: number };
+
+/** Takes in what is small, and looks at what is large. */
+export async function receive({ body, length, contentType, sha256 }: Incoming): Promise<Result<Received>> {
+  if (length !== null && length > LIMITS.FILE_MAX_BYTES) {
+    return err({ code: "content_too_large", maxBytes: LIMITS.FILE_MAX_BYTES });
+  }
+  if (length !== null && length > LIMITS.INLINE_MAX_BYTES) return ok({ kind: "stream", length });
+  const bytes = await readUpTo(body, LIMITS.INLINE_MAX_BYTES);
+  if (bytes === null) return err({ code: "length_required" });
+  if (length !== null && bytes.length !== length) return err({ code: "content_incomplete" });
+  const hash = await sha256Hex(bytes);
+  if (sha256 !== null && sha256 !== hash) return err({ code: "digest_mismatch" });
+  return ok({ kind: "inline", content: { kind: "inline", bytes, sha256: hash, size: bytes.length, contentType } });
+}
+
+/** All bytes of a stream; null when there are more than `max`. */
+async function readUpTo(body: ReadableStream<Uint8Array> | null, max: number): Promise<Uint8Array<ArrayBuffer> | null> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  if (body !== null) {
+    for await (const chunk of body) {
+      size += chunk.length;
+      if (size > max) return null;
+      chunks.push(chunk);
+    }
+  }
+  const bytes = new Uint8Array(size);
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return bytes;
+}
+
+/** Streams a body of known length into the blob store. What arrives short or with another digest is refused. */
+export async function putBlob(
+  bucket: R2Bucket,
+  key: string,
+  incoming: Incoming,
+  length: number,
+): Promise<Result<NewContent>> {
+  const { body, contentType, sha256 } = incoming;
+  if (body === null) return err({ code: "content_incomplete" });
+  const fixed = new FixedLengthStream(length);
+  const digest = new crypto.DigestStream("SHA-256");
+  const sent = pump(body, [fixed.writable.getWriter(), digest.getWriter()]);
+  const put = bucket.put(key, fixed.readable, sha256 === null ? {} : { sha256 });
+  const [arrived, stored] = await Promise.allSettled([sent, put]);
+  if (arrived.status === "rejected") return err({ code: "content_incomplete" });
+  const hash = new Uint8Array(await digest.digest).toHex();
+  if (sha256 !== null && sha256 !== hash) return err({ code: "digest_mismatch" });
+  if (stored.status === "rejected") return blobStoreFailed(stored.reason);
+  return ok({ kind: "blob", key, sha256: hash, size: length, contentType });
+}
+
+async function pump(
+  body: ReadableStream<Uint8Array>,
+  writers: WritableStreamDefaultWriter<Uint8Array>[],
+): Promise<void> {
+  try {
+    for await (const chunk of body) await Promise.all(writers.map((writer) => writer.write(chunk)));
+    await Promise.all(writers.map((writer) => writer.close()));
+  } catch (error) {
+    await Promise.allSettled(writers.map((writer) => writer.abort(error)));
+    throw error;
+  }
+}
+
+/** Opens a version's bytes, or a range of them. */
+export async function openContent(
+  bucket: R2Bucket,
+  source: ContentSource,
+  range: ByteRange | null,
+): Promise<Result<Uint8Array | ReadableStream<Uint8Array>>> {
+  if (source.kind === "inline") {
+    return ok(range === null ? source.bytes : source.bytes.subarray(range.offset, range.offset + range.length));
+  }
+  try {
+    const object = await bucket.get(source.key, range === null ? {} : { range });
+    return object === null ? blobStoreFailed("a committed blob is missing") : ok(object.body);
+  } catch (error) {
+    return blobStoreFailed(error);
+  }
+}
+
+function blobStoreFailed(error: unknown): Result<never> {
+  console.warn({ message: "blob store failed", error: String(error) });
+  return err({ code: "unavailable", part: "blob store", retryAfterMs: LIMITS.SHIP_RETRY_MIN_MS });
+}
