@@ -117,12 +117,11 @@ export class FileObject extends DurableObject<Env> {
       () => ({ type: "tick" }),
       () => {
         const { locks, queue, fence } = this.#shell.record?.locks ?? NO_LOCKS;
-        const mine = (entry: { id: LockId; holder: AgentId }) => (entry.holder === call.caller.agent ? entry.id : null);
         return {
-          locks: locks.map((lock) => ({ ...toHolderView(lock), mine: mine(lock) })),
+          locks: locks.map((lock) => ({ ...toHolderView(lock), mine: mine(call, lock) })),
           queue: queue.map((waiter) => {
             const { holder, level, priority, purpose, arrivedAt } = waiter;
-            return { holder, level, priority, purpose, arrivedAt, mine: mine(waiter) };
+            return { holder, level, priority, purpose, arrivedAt, mine: mine(call, waiter) };
           }),
           fence,
         };
@@ -343,6 +342,9 @@ export class FileObject extends DurableObject<Env> {
     this.#shell.commit({ events: [accepted(call.caller, call.action, detail)] });
   }
 }
+
+const mine = ({ caller }: Call, { id, holder }: { id: LockId; holder: AgentId }): LockId | null =>
+  holder === caller.agent ? id : null;
 
 /** What the event of an accepted command says; null for what leaves no trace (heartbeats, polls). */
 function describe(command: LockCommand, { outcome, events }: Decision, { record, at }: Opened): EventDetail | null {

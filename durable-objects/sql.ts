@@ -4,13 +4,17 @@ type Value = ArrayBuffer | string | number | null;
 
 export class Database {
   readonly #storage: DurableObjectStorage;
-  readonly #tables: Set<string>;
+  #tables: Set<string>;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
-    this.#tables = new Set(
-      this.all<{ name: string }>("SELECT name FROM sqlite_master WHERE type = 'table'").map((t) => t.name),
-    );
+    this.#tables = this.#readTables();
+  }
+
+  /** Runs migrations, in order. */
+  migrate(scripts: readonly string[]): void {
+    for (const script of scripts) this.run(script);
+    this.#tables = this.#readTables();
   }
 
   has(table: string): boolean {
@@ -46,15 +50,19 @@ export class Database {
     this.#storage.sql.exec(sql, ...params);
   }
 
-  /** Everything in `work` becomes durable together, or not at all; the tables known are those that then exist. */
+  /** Everything in `work` becomes durable together, or not at all. */
   transaction<T>(work: () => T): T {
-    const tables = [...this.#tables];
     try {
       return this.#storage.transactionSync(work);
     } catch (error) {
-      this.#tables.clear();
-      for (const table of tables) this.#tables.add(table);
+      this.#tables = this.#readTables();
       throw error;
     }
+  }
+
+  #readTables(): Set<string> {
+    return new Set(
+      this.all<{ name: string }>("SELECT name FROM sqlite_master WHERE type = 'table'").map((table) => table.name),
+    );
   }
 }

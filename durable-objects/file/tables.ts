@@ -131,14 +131,12 @@ export class FileTables {
   }
 
   create(): void {
-    for (const migration of MIGRATIONS) this.#db.run(migration);
-    this.#db.ensure("file", "");
-    this.#db.ensure("versions", "");
+    this.#db.migrate(MIGRATIONS);
   }
 
   #migrate(from: number): void {
     this.#db.transaction(() => {
-      for (const migration of MIGRATIONS.slice(from)) this.#db.run(migration);
+      this.#db.migrate(MIGRATIONS.slice(from));
       this.#db.run("UPDATE file SET schema = ?", MIGRATIONS.length);
     });
   }

@@ -119,14 +119,13 @@ export class WorkspaceTables {
 
   #migrate(from: number): void {
     this.#db.transaction(() => {
-      for (const migration of MIGRATIONS.slice(from)) this.#db.run(migration);
+      this.#db.migrate(MIGRATIONS.slice(from));
       this.#db.run("UPDATE workspace SET schema = ?", MIGRATIONS.length);
     });
   }
 
   create(): void {
-    for (const migration of MIGRATIONS) this.#db.run(migration);
-    this.#db.ensure("workspace", "");
+    this.#db.migrate(MIGRATIONS);
   }
 
   save(record: WorkspaceRecord): void {

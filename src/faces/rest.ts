@@ -97,9 +97,11 @@ function headerInput(operation: Operation, request: Request): Record<string, str
   );
 }
 
+const invalidBody = (message: string): Result<never> =>
+  err({ code: "input_invalid", issues: [{ at: "body", message }] });
+
 /** A JSON object, or nothing, which is an empty one. Whatever type the client says it is. */
 async function readJson(request: Request): Promise<Result<Record<string, unknown>>> {
-  const invalid = (message: string): Result<never> => err({ code: "input_invalid", issues: [{ at: "body", message }] });
   let text = "";
   if (request.body !== null) {
     const decoder = new TextDecoder();
@@ -116,9 +118,9 @@ async function readJson(request: Request): Promise<Result<Record<string, unknown
   try {
     const value: unknown = JSON.parse(text);
     const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-    return isObject ? ok({ ...value }) : invalid("must be a JSON object");
+    return isObject ? ok({ ...value }) : invalidBody("must be a JSON object");
   } catch {
-    return invalid("is not JSON");
+    return invalidBody("is not JSON");
   }
 }
 

@@ -187,7 +187,7 @@ const copyFile = fileOperation({
 });
 
 const streamOf = (content: Uint8Array | ReadableStream<Uint8Array>): ReadableStream<Uint8Array> =>
-  content instanceof ReadableStream ? content : new Blob([content as Uint8Array<ArrayBuffer>]).stream();
+  content instanceof ReadableStream ? content : new Blob([content]).stream();
 
 /** Takes content in: small content is read, large content is put under a key that the file announced before. */
 async function takeIn(

@@ -219,11 +219,10 @@ const event = z.object({
   detail: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
 });
 
-const showEvent = ({ file, n: _, at, ...rest }: LoggedEvent): z.infer<typeof event> => ({
-  ...rest,
-  at: isoTime(at),
-  fileId: file,
-});
+const showEvent = (logged: LoggedEvent): z.infer<typeof event> => {
+  const { seq, at, action, outcome, code, agent, key, file, detail } = logged;
+  return { seq, at: isoTime(at), action, outcome, code, agent, key, fileId: file, detail };
+};
 
 const epochMs = (iso: string | undefined): number | undefined => (iso === undefined ? undefined : Date.parse(iso));
 
