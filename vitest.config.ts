@@ -17,6 +17,7 @@ export default defineConfig(async () => ({
             miniflare: {
               bindings: {
                 MIGRATIONS: await readD1Migrations("migrations"),
+                HOLDFAST_SEED: process.env["HOLDFAST_SEED"] ?? "",
                 SIGNING_SECRET: "for tests",
                 OPERATOR_KEY_HASH: createHash("sha256").update("hfo_test").digest("hex"),
               },
