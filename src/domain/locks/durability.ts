@@ -36,8 +36,8 @@ function revive(state: LockState, lock: Lock, at: Surroundings, witness: Witness
 
 /**
  * Whether `next` must be written, given what is on disk. Heartbeats and signs of life need not be; the exceptions are
- * a heartbeat that ends a grace on disk, and a lock that outlives its expiry on disk by grace alone, which must be
- * remembered lest it be given again.
+ * a heartbeat that changes the time to live (grace is as long as that), one that ends a grace on disk, and a lock that
+ * outlives its expiry on disk by grace alone, which must be remembered lest it be given again.
  */
 export function mustSave(saved: LockState, next: LockState, now: number): boolean {
   if (essence(saved) !== essence(next)) return true;
@@ -52,7 +52,7 @@ export function mustSave(saved: LockState, next: LockState, now: number): boolea
 function essence({ locks, queue, ...rest }: LockState): string {
   return JSON.stringify([
     rest,
-    locks.map((lock) => [lock.id, lock.level, lock.token, lock.claimed]),
+    locks.map((lock) => [lock.id, lock.level, lock.token, lock.claimed, lock.ttlMs]),
     queue.map((waiter) => [waiter.id, waiter.key]),
   ]);
 }
