@@ -57,8 +57,15 @@ function essence({ locks, queue, ...rest }: LockState): string {
   ]);
 }
 
-/** When time will next change the state by itself; null when it never will. */
-export function nextDeadline({ locks, conversion }: LockState): number | null {
-  const deadlines = [...locks.map((lock) => lock.expiresAt), ...(conversion === null ? [] : [conversion.deadline])];
+/**
+ * When time will next change what others may have; null when it never will. Of the waiters' own leases only that of
+ * an exclusive waiter at the head counts: it alone holds others back.
+ */
+export function nextDeadline(state: LockState, connected: ReadonlySet<LockId>): number | null {
+  const deadlines = state.locks.map((lock) => lock.expiresAt);
+  if (state.conversion !== null) deadlines.push(state.conversion.deadline);
+  const barrier = state.queue.find((waiter) => waiter.level !== "read");
+  const holdsBack = barrier?.level === "exclusive" && state.queue.length > 1;
+  if (holdsBack && !connected.has(barrier.id)) deadlines.push(barrier.seenUntil);
   return deadlines.length === 0 ? null : Math.min(...deadlines);
 }
