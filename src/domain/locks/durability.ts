@@ -19,7 +19,9 @@ export function restore(saved: LockState, at: Surroundings, witness: Witness | n
     .reduce((state, lock) => revive(state, lock, at, witness), { ...saved, queue });
 }
 
+/** A lock in grace on disk has had no heartbeat since, for that would have been saved; no witness knows better. */
 function revive(state: LockState, lock: Lock, at: Surroundings, witness: Witness | null): LockState {
+  if (lock.inGrace) return state;
   const told = witness?.get(lock.id);
   if (told !== undefined) {
     return evolve(state, {
@@ -30,7 +32,7 @@ function revive(state: LockState, lock: Lock, at: Surroundings, witness: Witness
     });
   }
   const grace = Math.min(at.now + lock.ttlMs, holdLimit(state, lock, at));
-  if (lock.inGrace || grace <= lock.expiresAt) return state;
+  if (grace <= lock.expiresAt) return state;
   return evolve(state, { type: "graced", id: lock.id, expiresAt: grace });
 }
 
