@@ -116,12 +116,13 @@ function meterStub(stub: object): object {
   });
 }
 
+function tallied<R extends D1Result>(result: R): R {
+  count("d1RowsRead", result.meta.rows_read);
+  count("d1RowsWritten", result.meta.rows_written);
+  return result;
+}
+
 function meterDatabase(db: D1Database): D1Database {
-  const tallied = <R extends D1Result>(result: R): R => {
-    count("d1RowsRead", result.meta.rows_read);
-    count("d1RowsWritten", result.meta.rows_written);
-    return result;
-  };
   const originals = new WeakMap<object, D1PreparedStatement>();
   const statement = (original: D1PreparedStatement): D1PreparedStatement => {
     const metered: D1PreparedStatement = Object.assign(Object.create(original) as D1PreparedStatement, {

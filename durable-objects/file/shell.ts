@@ -140,7 +140,7 @@ export class FileShell {
 
     const asks = recorded.length > 0 || change.record !== undefined || change.also !== undefined;
     if (asks || mustSave(this.#savedLocks, next.locks, now)) this.#save(next, change.also);
-    else this.#record = next;
+    else this.#hold(next, this.#savedLocks);
     for (const lock of wakes(decision?.events ?? [], next.locks)) this.sockets.wake(lock);
   }
 
@@ -164,9 +164,9 @@ export class FileShell {
     this.#hold(saved);
   }
 
-  #hold(record: FileRecord): void {
+  #hold(record: FileRecord, savedLocks = record.locks): void {
     this.#record = record;
-    this.#savedLocks = record.locks;
+    this.#savedLocks = savedLocks;
     this.alarm.wakeBy(this.due());
   }
 
@@ -175,7 +175,7 @@ export class FileShell {
     const record = this.#record;
     if (record === null) return null;
     const dues = [
-      nextDeadline(record.locks),
+      nextDeadline(record.locks, this.sockets.connected()),
       this.#notBefore(shipDue(record, this.tables)),
       this.#notBefore(this.tables.nextGarbageAt()),
       record.status === "deleted" ? this.replies.neededUntil() : null,
