@@ -35,8 +35,9 @@ export function toLine(operation: string, workerRequests: number, direct: Costs,
   return { operation, direct, total, perDay: tightest.perDay, binding: tightest.name };
 }
 
+const cell = (direct: number, total: number): string => (direct === total ? `${total}` : `${direct} → ${total}`);
+
 export function toMarkdown(lines: Line[]): string {
-  const cell = (direct: number, total: number): string => (direct === total ? `${total}` : `${direct} → ${total}`);
   const rows = lines.map(({ operation, direct: d, total: t, perDay, binding }) =>
     [
       operation,

@@ -59,14 +59,17 @@ export class Workbench {
 
   createAgent = () => this.#call("POST", "/api/agents", { name: `agent ${++this.#counter}` });
   createWorkspace = () => this.#call("POST", "/api/workspaces", { name: `workspace ${++this.#counter}` });
-  setMember = (role: string) => this.#call("PUT", `/api/workspaces/${this.#workspace}/members/${this.#agent}`, { role });
+  setMember = (role: string) =>
+    this.#call("PUT", `/api/workspaces/${this.#workspace}/members/${this.#agent}`, { role });
   list = () => this.#call("GET", `/api/workspaces/${this.#workspace}/files`);
   events = () => this.#call("GET", `/api/workspaces/${this.#workspace}/events`);
 
   create = (content = "content") => this.#create(`/ledger/${++this.#counter}.txt`, content);
   createLarge = () => this.create(MEGABYTE);
   async #create(path: string, content: string): Promise<string> {
-    return this.#touch(await this.#call("PUT", `/api/workspaces/${this.#workspace}/file/content?path=${path}`, content));
+    return this.#touch(
+      await this.#call("PUT", `/api/workspaces/${this.#workspace}/file/content?path=${path}`, content),
+    );
   }
 
   write = (file: string, content = "changed") => this.#onFile("PUT", file, "/content", content, { "If-Match": "*" });
@@ -75,7 +78,8 @@ export class Workbench {
   readByPath = () => this.#call("GET", `/api/workspaces/${this.#workspace}/file/content?path=/ledger/1.txt`);
   get = (file: string, path: string) => this.#onFile("GET", file, path);
   move = () => this.#onFile("POST", this.#spare, "/move", { to: `/ledger/moved-${++this.#counter}.txt` });
-  copy = async () => this.#touch(await this.#onFile("POST", this.small, "/copy", { to: `/ledger/copy-${++this.#counter}.txt` }));
+  copy = async () =>
+    this.#touch(await this.#onFile("POST", this.small, "/copy", { to: `/ledger/copy-${++this.#counter}.txt` }));
   delete = () => this.#onFile("DELETE", this.#spare, "", undefined, { "If-Match": "*" });
 
   acquire = async (wait?: number): Promise<string> =>
@@ -113,7 +117,14 @@ export class Workbench {
     return file;
   }
 
-  #onFile(method: string, file: string, path: string, body?: unknown, headers?: Record<string, string>, status?: number) {
+  #onFile(
+    method: string,
+    file: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+    status?: number,
+  ) {
     this.#touched.add(file);
     return this.#call(method, `/api/files/${file}${path}`, body, headers, status);
   }
@@ -124,7 +135,13 @@ export class Workbench {
     return (await response.json()) as Costs;
   }
 
-  async #call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}, expected?: number): Promise<Answer> {
+  async #call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+    expected?: number,
+  ): Promise<Answer> {
     const response = await fetch(this.#url + path, {
       method,
       headers: { Authorization: `Bearer ${this.#key}`, ...headers },
