@@ -303,8 +303,11 @@ export class WorkspaceObject extends DurableObject<Env> {
   }
 
   override async alarm(): Promise<void> {
-    this.#alarm.fired();
-    if (this.#record !== null && !(await this.#archiveNow().catchUp())) this.#alarm.wakeBy(this.#archiveNow().retryAt);
+    let done = true;
+    await this.#alarm.ring(async () => {
+      if (this.#record !== null) done = await this.#archiveNow().catchUp();
+    });
+    if (!done || this.#archiveNow().isBehind()) this.#alarm.wakeBy(this.#archiveNow().retryAt);
   }
 
   // ── every change ───────────────────────────────────────────────────────────────────────────────────────────────
