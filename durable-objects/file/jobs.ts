@@ -3,6 +3,7 @@
 
 import { nextDeadline } from "../../src/domain/locks/durability.ts";
 import { finishCreation, finishDeletion } from "./naming.ts";
+import { doneWithin } from "../patience.ts";
 import { acknowledged, nextBatch } from "./outbox.ts";
 import type { FileShell } from "./shell.ts";
 
@@ -31,9 +32,7 @@ export class Jobs {
 
   /** Errands may take long (a slow database, say); locks end on time all the same. */
   async #meanwhile(errands: Promise<void>): Promise<void> {
-    const over = errands.then(() => true);
-    while (!(await Promise.race([over, scheduler.wait(this.#untilDeadlineMs()).then(() => false)])))
-      this.#letTimePass();
+    while (!(await doneWithin(errands, this.#untilDeadlineMs()))) this.#letTimePass();
   }
 
   #untilDeadlineMs(): number {

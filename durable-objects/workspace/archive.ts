@@ -3,6 +3,7 @@
 
 import { appendEvents, archivedThrough } from "../../src/platform/audit.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
+import { doneWithin } from "../patience.ts";
 import type { Stream } from "./stream.ts";
 
 export class Archive {
@@ -72,8 +73,6 @@ export class Archive {
 
 /** A database that hangs is as good as one that fails; whatever it does in the end, the append is idempotent. */
 async function withinPatience<T>(work: Promise<T>): Promise<T> {
-  const tooLong = scheduler.wait(LIMITS.D1_PATIENCE_MS).then((): never => {
-    throw new Error(`no answer within ${LIMITS.D1_PATIENCE_MS} ms`);
-  });
-  return Promise.race([work, tooLong]);
+  if (await doneWithin(work, LIMITS.D1_PATIENCE_MS)) return work;
+  throw new Error(`no answer within ${LIMITS.D1_PATIENCE_MS} ms`);
 }
