@@ -204,9 +204,11 @@ export class FileObject extends DurableObject<Env> {
   async beginUpload(call: Call, terms: WriteTerms, request: string): Promise<Result<string>> {
     const opened = await this.#shell.open(call);
     if (!opened.ok) return opened;
+    const before = this.#shell.replies.find(call);
+    if (!before.ok) return before;
     const right = writeRight(this.#shell, opened.value, call, terms);
     const mayWait = !right.ok && right.problem.problem.code === "readers_present";
-    if (!right.ok && !mayWait) return this.#shell.refuse(call, right.problem.problem);
+    if (!right.ok && !mayWait && before.value === null) return this.#shell.refuse(call, right.problem.problem);
     return ok(this.#announce(opened.value.record.workspace, request));
   }
 
@@ -281,7 +283,12 @@ export class FileObject extends DurableObject<Env> {
     request: string,
   ): Promise<Result<string>> {
     const shell = this.#shell;
-    if (shell.record !== null) return err({ code: "path_taken", path: shell.record.path, by: "file" });
+    if (shell.record !== null) {
+      const mine = shell.record.status === "staged" && shell.record.organization === call.caller.organization;
+      return mine
+        ? ok(this.#announce(workspace, request))
+        : err({ code: "path_taken", path: shell.record.path, by: "file" });
+    }
     const blank = blankRecord(call, { workspace, path });
     const lease = await shell.askForLease(blank, call);
     if (!lease.ok) return lease;

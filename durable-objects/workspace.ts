@@ -138,31 +138,54 @@ export class WorkspaceObject extends DurableObject<Env> {
   async setMember(call: Call, agent: AgentId, name: string, role: Role | null): Promise<Result<Member | null>> {
     const opened = this.#open(call);
     if (!opened.ok) return opened;
-    const { record } = opened.value;
+    const answered = this.#replies.find<{ member: Member | null }>(call);
+    if (!answered.ok) return answered;
+    if (answered.value !== null) return this.#whenRecalled(agent, answered.value.member);
+
     const before = this.#tables.member(agent);
-    const taken = before !== null && reduces(before.role, role);
-    if (before === null && role === null && !this.#grants.isUnconfirmed(agent)) {
+    if (before === null && role === null) {
+      // Taken away before; the recall may still be under way.
+      if (this.#grants.isUnconfirmed(agent)) return this.#whenRecalled(agent, null);
       return this.#refuse(call, { code: "not_found", what: "member" });
     }
     if (before?.role === "admin" && role !== "admin" && this.#admins() === 1) {
       return this.#refuse(call, { code: "last_admin" });
     }
+    const after = role === null ? null : { agent, name, role, since: before?.since ?? Date.now() };
+    this.#changeMember(call, opened.value.record, agent, before, after);
+    return this.#whenRecalled(agent, after);
+  }
 
+  /** The change, its event and the fact that a recall has begun are one transaction. */
+  #changeMember(
+    call: Call,
+    record: WorkspaceRecord,
+    agent: AgentId,
+    before: Member | null,
+    after: Member | null,
+  ): void {
     const now = Date.now();
-    const after = role === null ? null : { agent, name, role, since: before?.since ?? now };
+    const taken = before !== null && reduces(before.role, after?.role ?? null);
     const next = taken ? { ...record, epoch: record.epoch + 1 } : record;
-    this.#commit([accepted(call.caller, call.action, { member: agent, role, before: before?.role ?? null })], () => {
+    const detail = { member: agent, role: after?.role ?? null, before: before?.role ?? null };
+    this.#commit([accepted(call.caller, call.action, detail)], () => {
       if (after === null) this.#tables.removeMember(agent);
       else this.#tables.saveMember(after);
+      this.#replies.remember(call, { member: after }, now);
       if (!taken) return;
       this.#tables.save(next);
       this.#tables.saveRecall(agent, next.epoch, now);
     });
     this.#record = next;
+  }
+
+  /** Answers once no file honours what was taken away from the agent. */
+  async #whenRecalled(agent: AgentId, member: Member | null): Promise<Result<Member | null>> {
+    const epoch = this.#record?.epoch ?? 0;
     if (this.#grants.isUnconfirmed(agent)) {
-      await this.#grants.recall(agent, next.epoch, (file, epoch, whose) => this.#file(file).recall(epoch, whose));
+      await this.#grants.recall(agent, epoch, (file, newest, whose) => this.#file(file).recall(newest, whose));
     }
-    return ok(after);
+    return ok(member);
   }
 
   #admins(): number {
@@ -183,10 +206,20 @@ export class WorkspaceObject extends DurableObject<Env> {
   async resolve(call: Call, path: WorkspacePath): Promise<Result<Resolved | null>> {
     const opened = this.#open(call);
     if (!opened.ok) return opened;
-    const entry = this.#tables.entryAt(path);
-    if (entry === null) return ok(null);
+    const meant = this.#meant(call, path);
+    if (!meant.ok) return meant;
+    if (meant.value === null) return ok(null);
     const { record, member } = opened.value;
-    return ok({ file: entry.file, lease: this.#grants.give(record, member, entry.file) });
+    return ok({ file: meant.value, lease: this.#grants.give(record, member, meant.value) });
+  }
+
+  /** A repeated request means the file that it meant first, though that may be moved or deleted since. */
+  #meant(call: Call, path: WorkspacePath): Result<FileId | null> {
+    const before = this.#replies.find<FileId>(call);
+    if (!before.ok || before.value !== null) return before;
+    const file = this.#tables.entryAt(path)?.file ?? null;
+    if (file !== null) this.#replies.remember(call, file, Date.now());
+    return ok(file);
   }
 
   /** Lets a caller in who is served elsewhere (the audit log). Answers the workspace's number. */
