@@ -1,8 +1,12 @@
 // Four kinds of test: pure rules in Node, the objects inside workerd, the whole service as a black box, and faults
 // that need whole processes to be killed.
 
+import { createHash } from "node:crypto";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { OPERATOR_KEY, SIGNING_SECRET } from "./test/support/secrets.ts";
+
+const OPERATOR_KEY_HASH = createHash("sha256").update(OPERATOR_KEY).digest("hex");
 
 export default defineConfig(async () => ({
   test: {
@@ -13,7 +17,9 @@ export default defineConfig(async () => ({
           cloudflareTest({
             main: "./test/workers/entry.ts",
             wrangler: { configPath: "./wrangler.toml" },
-            miniflare: { bindings: { MIGRATIONS: await readD1Migrations("migrations") } },
+            miniflare: {
+              bindings: { MIGRATIONS: await readD1Migrations("migrations"), SIGNING_SECRET, OPERATOR_KEY_HASH },
+            },
           }),
         ],
         test: {
