@@ -6,8 +6,6 @@ import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import { OPERATOR_KEY, SIGNING_SECRET } from "./test/support/secrets.ts";
 
-const OPERATOR_KEY_HASH = createHash("sha256").update(OPERATOR_KEY).digest("hex");
-
 export default defineConfig(async () => ({
   test: {
     projects: [
@@ -18,7 +16,12 @@ export default defineConfig(async () => ({
             main: "./test/workers/entry.ts",
             wrangler: { configPath: "./wrangler.toml" },
             miniflare: {
-              bindings: { MIGRATIONS: await readD1Migrations("migrations"), SIGNING_SECRET, OPERATOR_KEY_HASH },
+              bindings: {
+                MIGRATIONS: await readD1Migrations("migrations"),
+                HOLDFAST_SEED: process.env["HOLDFAST_SEED"] ?? "",
+                SIGNING_SECRET,
+                OPERATOR_KEY_HASH: createHash("sha256").update(OPERATOR_KEY).digest("hex"),
+              },
             },
           }),
         ],

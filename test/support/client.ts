@@ -1,121 +1,58 @@
-// Owns how tests speak to the API: plain requests, as curl would send them, with answers read to their end. It knows
-// HTTP and nothing of the product, so that it cannot share a mistake with it. Runs in workerd and in Node.
+// Owns how tests inside the runtime speak to the service: as any client does, over its REST face.
 
-export type Send = (request: Request) => Promise<Response>;
+import { exports } from "cloudflare:workers";
 
-export interface Options {
-  query?: Record<string, string | number | boolean>;
-  headers?: Record<string, string>;
-  /** Sent as JSON. */
-  json?: unknown;
-  /** Sent as it is. */
-  content?: string | Uint8Array | ReadableStream<Uint8Array> | undefined;
-  signal?: AbortSignal;
-}
-
-export interface Problem {
-  type: string;
-  title: string;
+export interface Answer {
   status: number;
-  detail: string;
-  code: string;
-  [data: string]: unknown;
+  headers: Headers;
+  /** Parsed JSON. */
+  body: any;
 }
 
-/** An answer, read to its end. */
-export class Answer {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly #request: string;
+export const OPERATOR_KEY = "hfo_test";
 
-  constructor(request: string, { status, headers }: Response, bytes: Uint8Array<ArrayBuffer>) {
-    this.#request = request;
-    this.status = status;
-    this.headers = headers;
-    this.bytes = bytes;
-  }
-
-  get text(): string {
-    return new TextDecoder().decode(this.bytes);
-  }
-
-  header(name: string): string | null {
-    return this.headers.get(name);
-  }
-
-  /** The body of an answer that must have this status; throws with everything one wants to know otherwise. */
-  as<T>(...statuses: number[]): T {
-    this.must(...statuses);
-    return JSON.parse(this.text) as T;
-  }
-
-  must(...statuses: number[]): this {
-    if (!statuses.includes(this.status)) {
-      throw new Error(`${this.#request}: expected ${statuses.join(" or ")}, got ${this.status} ${this.text}`);
-    }
-    return this;
-  }
-
-  /** The problem of a refusal, which must look like one. */
-  get problem(): Problem {
-    const type = this.headers.get("Content-Type");
-    if (type !== "application/problem+json") {
-      throw new Error(`${this.#request}: expected a problem, got ${this.status} ${type} ${this.text.slice(0, 500)}`);
-    }
-    const problem = JSON.parse(this.text) as Problem;
-    if (problem.status !== this.status) throw new Error(`${this.#request}: the problem's status differs: ${this.text}`);
-    return problem;
-  }
-
-  /** Status and code together, for comparing outcomes at a glance. */
-  get outcome(): string {
-    return this.status < 400 ? String(this.status) : `${this.status} ${this.problem.code}`;
-  }
-}
-
-export class Client {
-  readonly #send: Send;
-  readonly #base: string;
-  readonly key: string | null;
-
-  constructor(send: Send, base: string, key: string | null) {
-    this.#send = send;
-    this.#base = base;
-    this.key = key;
-  }
-
-  /** The same, with another key. */
-  with(key: string | null): Client {
-    return new Client(this.#send, this.#base, key);
-  }
-
-  async ask(method: string, path: string, options: Options = {}): Promise<Answer> {
-    const request = this.request(method, path, options);
-    const response = await this.#send(request);
-    return new Answer(`${method} ${path}`, response, new Uint8Array(await response.arrayBuffer()));
-  }
-
-  request(method: string, path: string, { query = {}, headers = {}, json, content, signal }: Options = {}): Request {
-    const search = new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]));
-    const url = this.#base + path + (search.size > 0 ? `?${search.toString()}` : "");
-    const all = new Headers(headers);
-    if (this.key !== null && !all.has("Authorization")) all.set("Authorization", `Bearer ${this.key}`);
-    if (json !== undefined && !all.has("Content-Type")) all.set("Content-Type", "application/json");
-    const body = json === undefined ? content : JSON.stringify(json);
-    return new Request(url, {
+export async function call(
+  key: string,
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  const raw = typeof body === "string" || body instanceof Uint8Array;
+  const response = await exports.default.fetch(
+    new Request(`http://holdfast${path}`, {
       method,
-      headers: all,
-      redirect: "manual",
-      ...(signal === undefined ? {} : { signal }),
-      ...(body === undefined ? {} : { body: body as string }),
-      ...(body instanceof ReadableStream ? { duplex: "half" } : {}),
-    });
-  }
+      headers: { Authorization: `Bearer ${key}`, ...headers },
+      ...(body === undefined ? {} : { body: raw ? (body as string) : JSON.stringify(body) }),
+    }),
+  );
+  const text = await response.text();
+  const isJson = (response.headers.get("Content-Type") ?? "").includes("json");
+  return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
+}
 
-  readonly get = (path: string, options?: Options): Promise<Answer> => this.ask("GET", path, options);
-  readonly put = (path: string, options?: Options): Promise<Answer> => this.ask("PUT", path, options);
-  readonly post = (path: string, options?: Options): Promise<Answer> => this.ask("POST", path, options);
-  readonly patch = (path: string, options?: Options): Promise<Answer> => this.ask("PATCH", path, options);
-  readonly delete = (path: string, options?: Options): Promise<Answer> => this.ask("DELETE", path, options);
+export interface Team {
+  key: string;
+  agent: string;
+  workspace: string;
+}
+
+/** An organization with an admin and a workspace. */
+export async function newTeam(name = "Acme"): Promise<Team> {
+  const { body: made } = await call(OPERATOR_KEY, "POST", "/api/organizations", { name });
+  const { body: opened } = await call(made.key, "POST", "/api/workspaces", { name: "work" });
+  return { key: made.key, agent: made.agent.id, workspace: opened.workspace.id };
+}
+
+/** Another agent of the team, with a role in its workspace. */
+export async function join(team: Team, role: string, name = role): Promise<{ key: string; agent: string }> {
+  const { body } = await call(team.key, "POST", "/api/agents", { name });
+  await call(team.key, "PUT", `/api/workspaces/${team.workspace}/members/${body.agent.id}`, { role });
+  return { key: body.key, agent: body.agent.id };
+}
+
+/** Creates a file and answers its id. */
+export async function newFile({ key, workspace }: Team, path: string, content = "content"): Promise<string> {
+  const { body } = await call(key, "PUT", `/api/workspaces/${workspace}/file/content?path=${path}`, content);
+  return body.fileId;
 }

@@ -2,7 +2,7 @@
 // this table against the registry: an operation without a sample is a failure.
 
 import type { Route } from "../../src/faces/routes.ts";
-import type { Answer, Client, Options } from "./client.ts";
+import type { Answer, Client, Options } from "./http.ts";
 import type { Agent, FileView } from "./world.ts";
 
 /** What the samples act on: a file that `holder` has locked exclusively, with a second request of its own waiting. */

@@ -1,4 +1,4 @@
 // Owns the secrets of the deployments that tests run: known, so that tests can also forge.
 
-export const OPERATOR_KEY = "hfo_the-operator-of-the-tests";
-export const SIGNING_SECRET = "the signing secret of the tests";
+export const OPERATOR_KEY = "hfo_test";
+export const SIGNING_SECRET = "for tests";

@@ -2,7 +2,7 @@
 
 import { runDurableObjectAlarm } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
-import { Client } from "./client.ts";
+import { Client } from "./http.ts";
 import { OPERATOR_KEY } from "./secrets.ts";
 import { World } from "./world.ts";
 

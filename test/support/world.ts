@@ -1,6 +1,6 @@
 // Owns the scenery of tests: organizations, agents, workspaces and files, made through the API alone.
 
-import type { Answer, Client, Options } from "./client.ts";
+import type { Answer, Client, Options } from "./http.ts";
 
 export interface Agent {
   id: string;

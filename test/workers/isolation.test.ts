@@ -9,7 +9,7 @@ import { type Route, routesOf } from "../../src/faces/routes.ts";
 import { OPERATIONS } from "../../src/operations/registry.ts";
 import { newAgentId, newKeyId, newOrganizationId } from "../../src/platform/ids.ts";
 import { mintKey, verifyKey } from "../../src/platform/keys.ts";
-import type { Answer, Client } from "../support/client.ts";
+import type { Answer, Client } from "../support/http.ts";
 import { SAMPLES, type Scene, trySample } from "../support/samples.ts";
 import { OPERATOR_KEY, SIGNING_SECRET } from "../support/secrets.ts";
 import { fileObject, operator, runAlarm, workspaceObject, world } from "../support/workerd.ts";
