@@ -1,0 +1,58 @@
+// Owns turning a Worker entry into the modules that would be deployed: wrangler itself bundles, so what runs here is
+// byte for byte what `wrangler deploy` uploads.
+
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { extname, join, parse, resolve } from "node:path";
+
+import type { V4ModuleDefinition } from "miniflare";
+
+import { WRANGLER_CONFIG } from "./paths.ts";
+import { wrangler } from "./wrangler.ts";
+
+type ModuleType = V4ModuleDefinition["type"];
+
+/** Wrangler's own rules for imports that are not scripts. */
+const MODULE_TYPES: ReadonlyMap<string, ModuleType> = new Map([
+  [".js", "ESModule"],
+  [".mjs", "ESModule"],
+  [".wasm", "CompiledWasm"],
+  [".txt", "Text"],
+  [".html", "Text"],
+  [".sql", "Text"],
+  [".bin", "Data"],
+]);
+
+/** The Worker's modules, the entry first. Throws with wrangler's words if it does not build. */
+export async function bundleWorker(entry: string): Promise<V4ModuleDefinition[]> {
+  const outdir = await mkdtemp(join(tmpdir(), "holdfast-bundle-"));
+  try {
+    const built = await wrangler(
+      ["deploy", resolve(entry), "--dry-run", "--outdir", outdir, "--config", WRANGLER_CONFIG],
+      { output: "collect", env: { WRANGLER_SEND_METRICS: "false" } },
+    );
+    if (!built.ok) throw new Error(`The Worker does not build.\n${built.stdout}${built.stderr}`);
+    return await readModules(outdir, `${parse(entry).name}.js`);
+  } finally {
+    await rm(outdir, { recursive: true, force: true });
+  }
+}
+
+async function readModules(dir: string, main: string): Promise<V4ModuleDefinition[]> {
+  const files = (await readdir(dir, { recursive: true, withFileTypes: true }))
+    .filter((file) => file.isFile())
+    .map((file) => join(file.parentPath, file.name));
+  const modules = await Promise.all(files.map((file) => readModule(dir, file)));
+  return modules
+    .filter((module) => module !== null)
+    .sort((a, b) => Number(b.path === `/${main}`) - Number(a.path === `/${main}`));
+}
+
+/** `null` for what wrangler writes beside the modules (source maps, a README). */
+async function readModule(dir: string, file: string): Promise<V4ModuleDefinition | null> {
+  const type = MODULE_TYPES.get(extname(file));
+  if (type === undefined) return null;
+  const bytes = await readFile(file);
+  const contents = type === "CompiledWasm" || type === "Data" ? bytes : bytes.toString("utf8");
+  return { type, path: file.slice(dir.length), contents };
+}
