@@ -1,6 +1,7 @@
 // Four kinds of test: pure rules in Node, the objects inside workerd, the whole service as a black box, and faults
 // that need whole processes to be killed.
 
+import { createHash } from "node:crypto";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
@@ -13,7 +14,14 @@ export default defineConfig(async () => ({
           cloudflareTest({
             main: "./test/workers/entry.ts",
             wrangler: { configPath: "./wrangler.toml" },
-            miniflare: { bindings: { MIGRATIONS: await readD1Migrations("migrations") } },
+            miniflare: {
+              bindings: {
+                MIGRATIONS: await readD1Migrations("migrations"),
+                HOLDFAST_SEED: process.env["HOLDFAST_SEED"] ?? "",
+                SIGNING_SECRET: "for tests",
+                OPERATOR_KEY_HASH: createHash("sha256").update("hfo_test").digest("hex"),
+              },
+            },
           }),
         ],
         test: {

@@ -217,7 +217,7 @@ export class FileObject extends DurableObject<Env> {
     const opened = await this.#shell.open(call);
     if (!opened.ok) return opened;
     const right = writeRight(this.#shell, opened.value, call, terms);
-    if (!right.ok) return this.#shell.refuse(call, right.problem.problem, right.problem.decision ?? undefined);
+    if (!right.ok) return this.#shell.refuse(call, right.problem.problem);
     const { record } = opened.value;
     const { lastToken, fence } = right.value.decision.state;
     this.#shell.commit({
@@ -244,7 +244,7 @@ export class FileObject extends DurableObject<Env> {
     if (head === null) return err({ code: "not_found", what: "file" });
     if (record.path === to) return view(this.#shell, record);
     const right = lockRight(this.#shell, opened.value, call, lock, head);
-    if (!right.ok) return this.#shell.refuse(call, right.problem.problem, right.problem.decision ?? undefined);
+    if (!right.ok) return this.#shell.refuse(call, right.problem.problem);
     this.#shell.commit({ decision: right.value.decision });
     const moved = await rename(this.#shell, record, call, to);
     return moved.ok ? view(this.#shell, this.#shell.record ?? record) : moved;
@@ -355,8 +355,8 @@ function describe(command: LockCommand, { outcome, events }: Decision, { record,
   if (outcome.value.type !== "standing" || !changed) return null;
   const { standing } = outcome.value;
   if (standing.status === "granted") {
-    const { id, level, token, arrivedAt } = standing.lock;
-    return { lock: id, level, token, waitedMs: at.now - arrivedAt };
+    const { id, level, token, purpose, arrivedAt } = standing.lock;
+    return { lock: id, level, token, purpose, waitedMs: at.now - arrivedAt };
   }
   const { id, level, purpose } = standing.waiter;
   return command.type === "acquire" ? { lock: id, level, position: standing.position, purpose } : null;

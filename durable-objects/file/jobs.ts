@@ -2,7 +2,7 @@
 // to do; one that depends on somebody who fails is tried again later, and never disturbs the locks.
 
 import { finishCreation, finishDeletion } from "./naming.ts";
-import { acknowledged, nextBatch, shipDue } from "./outbox.ts";
+import { acknowledged, nextBatch } from "./outbox.ts";
 import type { FileShell } from "./shell.ts";
 
 export class Jobs {
@@ -52,13 +52,15 @@ export class Jobs {
     if (record?.status === "deleting") await finishDeletion(this.#shell, record);
   }
 
-  /** Ships what is due, packet by packet; what is recorded meanwhile waits for its own time. */
+  /** Ships all that is recorded by now: being awake anyway, it costs less than another alarm later. */
   async #ship(): Promise<void> {
     const shell = this.#shell;
+    const end = shell.record?.nextEvent ?? 0;
     for (let record = shell.record; record !== null; record = shell.record) {
-      const due = shipDue(record, shell.tables);
-      if (due === null || due > Date.now()) return;
-      const receipt = await shell.workspace(record).ship({ file: shell.id, events: nextBatch(record, shell.tables) });
+      const events = nextBatch(record, shell.tables);
+      const first = events[0];
+      if (first === undefined || first.n >= end) return;
+      const receipt = await shell.workspace(record).ship({ file: shell.id, events });
       if (!receipt.ok) throw new Error(`not received: ${receipt.problem.code}`);
       if (shell.record !== null) shell.commit(acknowledged(shell.record, shell.tables, receipt.value));
     }

@@ -5,7 +5,7 @@ import type { AccessLease, Call } from "../../src/domain/calls.ts";
 import { doneByTime, refused } from "../../src/domain/events.ts";
 import type { FileId } from "../../src/domain/ids.ts";
 import { decide, type Decision, type LockCommand } from "../../src/domain/locks/decide.ts";
-import { mustSave, nextDeadline, restore } from "../../src/domain/locks/durability.ts";
+import { mustSave, restore } from "../../src/domain/locks/durability.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
 import type { LockPolicy, Surroundings } from "../../src/domain/locks/policy.ts";
 import { type LockState, NO_LOCKS } from "../../src/domain/locks/state.ts";
@@ -16,8 +16,9 @@ import { Alarm } from "../alarm.ts";
 import { Replies } from "../replies.ts";
 import { Database } from "../sql.ts";
 import type { Change } from "./change.ts";
+import { nextDue } from "./dues.ts";
 import { Leases } from "./leases.ts";
-import { enqueue, shipDue, spill } from "./outbox.ts";
+import { enqueue, spill } from "./outbox.ts";
 import { Sockets } from "./sockets.ts";
 import { type FileRecord, FileTables } from "./tables.ts";
 
@@ -140,7 +141,7 @@ export class FileShell {
 
     const asks = recorded.length > 0 || change.record !== undefined || change.also !== undefined;
     if (asks || mustSave(this.#savedLocks, next.locks, now)) this.#save(next, change.also);
-    else this.#record = next;
+    else this.#hold(next, this.#savedLocks);
     for (const lock of wakes(decision?.events ?? [], next.locks)) this.sockets.wake(lock);
   }
 
@@ -164,24 +165,18 @@ export class FileShell {
     this.#hold(saved);
   }
 
-  #hold(record: FileRecord): void {
+  #hold(record: FileRecord, savedLocks = record.locks): void {
     this.#record = record;
-    this.#savedLocks = record.locks;
+    this.#savedLocks = savedLocks;
     this.alarm.wakeBy(this.due());
   }
 
   /** When the file next has something to do by itself. */
   due(): number | null {
-    const record = this.#record;
-    if (record === null) return null;
-    const dues = [
-      nextDeadline(record.locks),
-      this.#notBefore(shipDue(record, this.tables)),
-      this.#notBefore(this.tables.nextGarbageAt()),
-      record.status === "deleted" ? this.replies.neededUntil() : null,
-      record.status === "staged" || record.status === "deleting" ? Date.now() + LIMITS.SHIP_DELAY_MS : null,
-    ].filter((due) => due !== null);
-    return dues.length === 0 ? null : Math.min(...dues);
+    if (this.#record === null) return null;
+    const { tables, replies } = this;
+    const connected = this.sockets.connected();
+    return nextDue(this.#record, { tables, replies, connected, quietUntil: this.#quietUntil, now: Date.now() });
   }
 
   /** Puts off what depends on others (shipping, sweeping) after one of them has failed; locks are not put off. */
@@ -191,10 +186,6 @@ export class FileShell {
 
   isQuiet(): boolean {
     return this.#quietUntil > Date.now();
-  }
-
-  #notBefore(due: number | null): number | null {
-    return due === null ? null : Math.max(due, this.#quietUntil);
   }
 
   /** The file leaves nothing behind. */

@@ -230,7 +230,7 @@ export function problemResponse(problem: Problem): Response {
   const { status, title, detail, retryAfterMs, headers } = toWire(problem);
   const retry =
     retryAfterMs === undefined ? {} : { "Retry-After": String(Math.max(1, Math.ceil(retryAfterMs / 1000))) };
-  const body = { type: `/api/docs#${problem.code}`, title, status, detail, ...withTimes(problem) };
+  const body = { type: `/api/docs#${problem.code}`, title, status, detail, ...(outside(problem) as object) };
   return Response.json(body, {
     status,
     headers: { "Content-Type": "application/problem+json", "Cache-Control": "no-store", ...retry, ...headers },
@@ -239,11 +239,15 @@ export function problemResponse(problem: Problem): Response {
 
 const TIMES = new Set(["at", "grantedAt", "expiresAt"]);
 
-/** The problem's data, its times in ISO 8601 and its durations in seconds as everywhere outside. */
-function withTimes(value: unknown): Record<string, unknown> {
-  return JSON.parse(
-    JSON.stringify(value, (key, inner: unknown) =>
-      TIMES.has(key) && typeof inner === "number" ? new Date(inner).toISOString() : inner,
-    ),
-  ) as Record<string, unknown>;
+/** The problem's data, with times in ISO 8601 and durations in seconds, as everywhere outside. */
+function outside(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(outside);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]: [string, unknown]) => {
+      if (typeof inner !== "number") return [key, outside(inner)];
+      if (TIMES.has(key)) return [key, new Date(inner).toISOString()];
+      return key.endsWith("Ms") ? [key.slice(0, -2), inner / 1000] : [key, inner];
+    }),
+  );
 }

@@ -65,27 +65,37 @@ export async function putBlob(
   if (body === null) return err({ code: "content_incomplete" });
   const fixed = new FixedLengthStream(length);
   const digest = new crypto.DigestStream("SHA-256");
-  const sent = pump(body, [fixed.writable.getWriter(), digest.getWriter()]);
   const put = bucket.put(key, fixed.readable, sha256 === null ? {} : { sha256 });
-  const [arrived, stored] = await Promise.allSettled([sent, put]);
-  if (arrived.status === "rejected") return err({ code: "content_incomplete" });
+  const [arrived, stored] = await Promise.allSettled([pump(body, [fixed.writable, digest], length), put]);
+  if (arrived.status === "fulfilled" && !arrived.value) return err({ code: "content_incomplete" });
+  if (arrived.status === "rejected") return blobStoreFailed(arrived.reason);
   const hash = new Uint8Array(await digest.digest).toHex();
   if (sha256 !== null && sha256 !== hash) return err({ code: "digest_mismatch" });
   if (stored.status === "rejected") return blobStoreFailed(stored.reason);
   return ok({ kind: "blob", key, sha256: hash, size: length, contentType });
 }
 
+/** Copies a body into several sinks. False when the body is at fault; rejects when a sink is. */
 async function pump(
   body: ReadableStream<Uint8Array>,
-  writers: WritableStreamDefaultWriter<Uint8Array>[],
-): Promise<void> {
-  try {
-    for await (const chunk of body) await Promise.all(writers.map((writer) => writer.write(chunk)));
-    await Promise.all(writers.map((writer) => writer.close()));
-  } catch (error) {
-    await Promise.allSettled(writers.map((writer) => writer.abort(error)));
-    throw error;
+  sinks: WritableStream<Uint8Array>[],
+  length: number,
+): Promise<boolean> {
+  const writers = sinks.map((sink) => sink.getWriter());
+  const chunks = body.getReader();
+  for (let rest = length; ;) {
+    const next = await chunks.read().catch(() => null);
+    const size = next?.value?.length ?? 0;
+    if (next === null || size > rest || (next.done && rest > 0)) {
+      await Promise.allSettled(writers.map((writer) => writer.abort("the body is not as long as was said")));
+      return false;
+    }
+    if (next.done) break;
+    rest -= size;
+    await Promise.all(writers.map((writer) => writer.write(next.value)));
   }
+  await Promise.all(writers.map((writer) => writer.close()));
+  return true;
 }
 
 /** Opens a version's bytes, or a range of them. */

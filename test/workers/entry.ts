@@ -1,3 +1,21 @@
-// The Worker under test: the production one, in the real runtime.
+// The Worker under test: the production one, in the real runtime, with a meter and switchable faults between it and
+// its bindings. Both pass everything through until a test asks for more.
 
-export { default, FileObject, WorkspaceObject } from "../../src/index.ts";
+import { FileObject as Files, WorkspaceObject as Workspaces, fetchMetered } from "../../bench/costs/metered.ts";
+import { faultyEnv } from "../support/faults.ts";
+
+export class FileObject extends Files {
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, faultyEnv(env));
+  }
+}
+
+export class WorkspaceObject extends Workspaces {
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, faultyEnv(env));
+  }
+}
+
+export default {
+  fetch: (request, env, ctx) => fetchMetered(request, faultyEnv(env), ctx),
+} satisfies ExportedHandler<Env>;

@@ -7,6 +7,8 @@ declare global {
   namespace Cloudflare {
     interface Env {
       MIGRATIONS: D1Migration[];
+      /** Replays a random run; empty for a new one. */
+      HOLDFAST_SEED: string;
     }
   }
 }

@@ -58,9 +58,10 @@ function draftOf(state: LockState): Draft {
   return draft;
 }
 
+/** A connection that closes counts as open until now, or its waiter would be gone before its own lease starts. */
 export function decide(state: LockState, command: LockCommand, at: Surroundings): Decision {
   const draft = draftOf(state);
-  settle(draft, at);
+  settle(draft, command.type === "disconnect" ? { ...at, connected: at.connected.union(new Set([command.id])) } : at);
   const outcome = perform(draft, command, at);
   grantWhatCanBe(draft, at);
   return { state: draft.state, events: draft.events, outcome: settleReply(draft, outcome) };

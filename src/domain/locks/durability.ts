@@ -19,7 +19,9 @@ export function restore(saved: LockState, at: Surroundings, witness: Witness | n
     .reduce((state, lock) => revive(state, lock, at, witness), { ...saved, queue });
 }
 
+/** A lock in grace on disk has had no heartbeat since, for that would have been saved; no witness knows better. */
 function revive(state: LockState, lock: Lock, at: Surroundings, witness: Witness | null): LockState {
+  if (lock.inGrace) return state;
   const told = witness?.get(lock.id);
   if (told !== undefined) {
     return evolve(state, {
@@ -30,14 +32,14 @@ function revive(state: LockState, lock: Lock, at: Surroundings, witness: Witness
     });
   }
   const grace = Math.min(at.now + lock.ttlMs, holdLimit(state, lock, at));
-  if (lock.inGrace || grace <= lock.expiresAt) return state;
+  if (grace <= lock.expiresAt) return state;
   return evolve(state, { type: "graced", id: lock.id, expiresAt: grace });
 }
 
 /**
  * Whether `next` must be written, given what is on disk. Heartbeats and signs of life need not be; the exceptions are
- * a heartbeat that ends a grace on disk, and a lock that outlives its expiry on disk by grace alone, which must be
- * remembered lest it be given again.
+ * a heartbeat that changes the time to live (grace is as long as that), one that ends a grace on disk, and a lock that
+ * outlives its expiry on disk by grace alone, which must be remembered lest it be given again.
  */
 export function mustSave(saved: LockState, next: LockState, now: number): boolean {
   if (essence(saved) !== essence(next)) return true;
@@ -52,13 +54,20 @@ export function mustSave(saved: LockState, next: LockState, now: number): boolea
 function essence({ locks, queue, ...rest }: LockState): string {
   return JSON.stringify([
     rest,
-    locks.map((lock) => [lock.id, lock.level, lock.token, lock.claimed]),
+    locks.map((lock) => [lock.id, lock.level, lock.token, lock.claimed, lock.ttlMs]),
     queue.map((waiter) => [waiter.id, waiter.key]),
   ]);
 }
 
-/** When time will next change the state by itself; null when it never will. */
-export function nextDeadline({ locks, conversion }: LockState): number | null {
-  const deadlines = [...locks.map((lock) => lock.expiresAt), ...(conversion === null ? [] : [conversion.deadline])];
+/**
+ * When time will next change what others may have; null when it never will. Of the waiters' own leases only that of
+ * an exclusive waiter at the head counts: it alone holds others back.
+ */
+export function nextDeadline(state: LockState, connected: ReadonlySet<LockId>): number | null {
+  const deadlines = state.locks.map((lock) => lock.expiresAt);
+  if (state.conversion !== null) deadlines.push(state.conversion.deadline);
+  const barrier = state.queue.find((waiter) => waiter.level !== "read");
+  const holdsBack = barrier?.level === "exclusive" && state.queue.length > 1;
+  if (holdsBack && !connected.has(barrier.id)) deadlines.push(barrier.seenUntil);
   return deadlines.length === 0 ? null : Math.min(...deadlines);
 }

@@ -39,7 +39,7 @@ export function toWaiter(state: LockState, request: Request, { now, policy }: Su
     order: state.arrivals + 1,
     passed: 0,
     seenUntil: now + LIMITS.WAITER_LEASE_MS,
-    promisedBy: now + waitBound(request, writersAhead, policy),
+    promisedBy: now + waitBound({ ...request, key }, writersAhead, policy),
   };
 }
 
@@ -47,10 +47,15 @@ export function toWaiter(state: LockState, request: Request, { now, policy }: Su
  * The longest a request can have to wait from its arrival, in milliseconds, as long as it stays.
  * A reader waits for at most the present phase and one exclusive hold. A writer waits for the present holders, for
  * each writer before it (a read phase to drain and a hold), for those that may still pass it, and for its own drain.
+ * Only the best place there is cannot be passed; the highest priority has it unless fairness has put it further back.
  */
-export function waitBound(request: Request, writersAhead: number, policy: LockPolicy): number {
-  if (request.level === "read") return 2 * policy.maxHoldMs;
-  const canBePassed = policy.priorityStepMs > 0 && request.priority < LIMITS.PRIORITY_MAX;
+export function waitBound(
+  { level, key, arrivedAt }: Pick<Waiter, "level" | "key" | "arrivedAt">,
+  writersAhead: number,
+  policy: LockPolicy,
+): number {
+  if (level === "read") return 2 * policy.maxHoldMs;
+  const canBePassed = key > arrivedAt - LIMITS.PRIORITY_MAX * policy.priorityStepMs;
   return 2 * policy.maxHoldMs * (writersAhead + (canBePassed ? LIMITS.BYPASS_MAX : 0) + 1);
 }
 
