@@ -4,6 +4,7 @@
 import { createHash } from "node:crypto";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { OPERATOR_KEY, SIGNING_SECRET } from "./test/support/secrets.ts";
 
 export default defineConfig(async () => ({
   test: {
@@ -18,8 +19,8 @@ export default defineConfig(async () => ({
               bindings: {
                 MIGRATIONS: await readD1Migrations("migrations"),
                 HOLDFAST_SEED: process.env["HOLDFAST_SEED"] ?? "",
-                SIGNING_SECRET: "for tests",
-                OPERATOR_KEY_HASH: createHash("sha256").update("hfo_test").digest("hex"),
+                SIGNING_SECRET,
+                OPERATOR_KEY_HASH: createHash("sha256").update(OPERATOR_KEY).digest("hex"),
               },
             },
           }),

@@ -8,45 +8,17 @@ import type { Call } from "../src/domain/calls.ts";
 import type { FileContent, FileView, NewContent, NewFile, WriteTerms } from "../src/domain/content.ts";
 import { accepted, type EventDetail } from "../src/domain/events.ts";
 import type { AgentId, LockId, WorkspaceId, WorkspacePath } from "../src/domain/ids.ts";
-import {
-  type Decision,
-  type LockCommand,
-  type Standing,
-  standingOf,
-  toHolderView,
-} from "../src/domain/locks/decide.ts";
+import { standingOf } from "../src/domain/locks/decide.ts";
 import { type Request as LockRequest, NO_LOCKS } from "../src/domain/locks/state.ts";
-import type { HolderView } from "../src/domain/problems.ts";
 import { err, ok, type Result } from "../src/domain/result.ts";
 import { CLAIM, type Turn, YOUR_TURN } from "../src/domain/turns.ts";
 import type { Version } from "../src/domain/versions.ts";
-import {
-  announceBlob,
-  blankRecord,
-  commitVersion,
-  contentOf,
-  lockRight,
-  stageFile,
-  view,
-  writeRight,
-} from "./file/contents.ts";
+import { announceBlob, commitVersion, contentOf, lockRight, view, writeRight } from "./file/contents.ts";
+import { beginCreation, createFile } from "./file/creation.ts";
 import { Jobs } from "./file/jobs.ts";
-import { finishDeletion, rename, takeName } from "./file/naming.ts";
-import { FileShell, type Opened } from "./file/shell.ts";
-
-/** A request's standing, with what surrounds it. */
-export interface LockAnswer {
-  standing: Standing;
-  holders: HolderView[];
-  queueLength: number;
-}
-
-export interface LockOverview {
-  locks: (HolderView & { mine: LockId | null })[];
-  queue: (Pick<LockRequest, "holder" | "level" | "priority" | "purpose" | "arrivedAt"> & { mine: LockId | null })[];
-  /** No commit below this token is accepted. */
-  fence: number;
-}
+import { asOfNow, type LockAnswer, type LockOverview, perform, toAnswer, toOverview } from "./file/locking.ts";
+import { finishDeletion, rename } from "./file/naming.ts";
+import { FileShell } from "./file/shell.ts";
 
 export class FileObject extends DurableObject<Env> {
   /** Tells one life of the object from the next. */
@@ -68,38 +40,33 @@ export class FileObject extends DurableObject<Env> {
     request: Omit<LockRequest, "holder" | "arrivedAt">,
     queue: boolean,
   ): Promise<Result<LockAnswer>> {
-    const answer = await this.#lockCommand(call, ({ at }) => ({
-      type: "acquire",
-      request: { ...request, holder: call.caller.agent, arrivedAt: at.now },
-      queue,
-    }));
-    return answer.ok ? ok(this.#asOfNow(answer.value)) : answer;
-  }
-
-  /** A repeated request names the same lock, as it stands now. */
-  #asOfNow(answer: LockAnswer): LockAnswer {
-    const { standing } = answer;
-    const id = standing.status === "granted" ? standing.lock.id : standing.waiter.id;
-    return { ...answer, standing: standingOf(this.#shell.record?.locks ?? NO_LOCKS, id) ?? standing };
+    const asked = await perform(
+      this.#shell,
+      call,
+      ({ at }) => ({ type: "acquire", request: { ...request, holder: call.caller.agent, arrivedAt: at.now }, queue }),
+      toAnswer,
+    );
+    return asked.ok ? ok(asOfNow(this.#shell, asked.value)) : asked;
   }
 
   async claimLock(call: Call, id: LockId): Promise<Result<LockAnswer>> {
-    return this.#lockCommand(call, () => ({ type: "claim", id, holder: call.caller.agent }));
+    return perform(this.#shell, call, () => ({ type: "claim", id, holder: call.caller.agent }), toAnswer);
   }
 
   async renewLock(call: Call, id: LockId, ttlMs: number | null): Promise<Result<LockAnswer>> {
-    const answer = await this.#lockCommand(call, () => ({ type: "renew", id, holder: call.caller.agent, ttlMs }));
-    if (answer.ok && this.#shell.record !== null) this.#shell.sockets.remember(this.#shell.record.locks);
-    return answer;
+    const holder = call.caller.agent;
+    const renewed = await perform(this.#shell, call, () => ({ type: "renew", id, holder, ttlMs }), toAnswer);
+    if (renewed.ok && this.#shell.record !== null) this.#shell.sockets.remember(this.#shell.record.locks);
+    return renewed;
   }
 
-  async releaseLock(call: Call, id: LockId): Promise<Result<null>> {
-    const released = await this.#command(
+  async releaseLock(call: Call, id: LockId): Promise<Result<true>> {
+    return perform(
+      this.#shell,
       call,
       () => ({ type: "release", id, holder: call.caller.agent }),
-      () => null,
+      () => true,
     );
-    return released.ok ? ok(null) : released;
   }
 
   /** Ends a commit's wait for readers. */
@@ -112,57 +79,12 @@ export class FileObject extends DurableObject<Env> {
   }
 
   async viewLocks(call: Call): Promise<Result<LockOverview>> {
-    return this.#command(
+    return perform(
+      this.#shell,
       call,
       () => ({ type: "tick" }),
-      () => {
-        const { locks, queue, fence } = this.#shell.record?.locks ?? NO_LOCKS;
-        return {
-          locks: locks.map((lock) => ({ ...toHolderView(lock), mine: mine(call, lock) })),
-          queue: queue.map((waiter) => {
-            const { holder, level, priority, purpose, arrivedAt } = waiter;
-            return { holder, level, priority, purpose, arrivedAt, mine: mine(call, waiter) };
-          }),
-          fence,
-        };
-      },
+      ({ state }) => toOverview(state, call),
     );
-  }
-
-  #lockCommand(call: Call, command: (opened: Opened) => LockCommand): Promise<Result<LockAnswer>> {
-    return this.#command(call, command, ({ outcome, state }) => {
-      if (!outcome.ok || outcome.value.type !== "standing") throw new Error("the command answers a standing");
-      const { standing } = outcome.value;
-      const own = standing.status === "granted" ? standing.lock.id : standing.waiter.id;
-      const others = state.locks.filter((lock) => lock.id !== own);
-      return { standing, holders: others.map(toHolderView), queueLength: state.queue.length };
-    });
-  }
-
-  /** One command on the locks: open, answer again if answered before, decide, commit with its event. */
-  async #command<T>(
-    call: Call,
-    command: (opened: Opened) => LockCommand,
-    answer: (decision: Decision) => T,
-  ): Promise<Result<T>> {
-    const opened = await this.#shell.open(call);
-    if (!opened.ok) return opened;
-    const before = this.#shell.replies.find<T>(call);
-    if (!before.ok) return before;
-    if (before.value !== null) return ok(before.value);
-
-    const asked = command(opened.value);
-    const decision = this.#shell.decide(opened.value, asked);
-    if (!decision.outcome.ok) return this.#shell.refuse(call, decision.outcome.problem, decision);
-    const event = describe(asked, decision, opened.value);
-    const remember = call.idempotency !== null;
-    let reply: T | undefined;
-    this.#shell.commit({
-      decision,
-      events: event === null ? [] : [accepted(call.caller, call.action, event)],
-      ...(remember ? { also: () => this.#shell.replies.remember(call, (reply = answer(decision)), Date.now()) } : {}),
-    });
-    return ok(reply ?? answer(decision));
   }
 
   // ── contents ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -204,10 +126,12 @@ export class FileObject extends DurableObject<Env> {
   async beginUpload(call: Call, terms: WriteTerms, request: string): Promise<Result<string>> {
     const opened = await this.#shell.open(call);
     if (!opened.ok) return opened;
+    const before = this.#shell.replies.find(call);
+    if (!before.ok) return before;
     const right = writeRight(this.#shell, opened.value, call, terms);
     const mayWait = !right.ok && right.problem.problem.code === "readers_present";
-    if (!right.ok && !mayWait) return this.#shell.refuse(call, right.problem.problem);
-    return ok(this.#announce(opened.value.record.workspace, request));
+    if (!right.ok && !mayWait && before.value === null) return this.#shell.refuse(call, right.problem.problem);
+    return ok(announceBlob(this.#shell, opened.value.record.workspace, request));
   }
 
   async delete(call: Call, terms: WriteTerms): Promise<Result<null>> {
@@ -252,50 +176,17 @@ export class FileObject extends DurableObject<Env> {
 
   // ── creation ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Creates this file with its first version, or answers again if this very request has created it. */
   async create(call: Call, file: NewFile, request: string): Promise<Result<FileView>> {
-    const shell = this.#shell;
-    const known = shell.record;
-    if (known !== null && known.organization !== call.caller.organization)
-      return err({ code: "not_found", what: "file" });
-    if (known?.status === "live") {
-      const before = shell.replies.find<Result<FileView>>(call);
-      if (!before.ok) return before;
-      return before.value ?? err({ code: "path_taken", path: known.path, by: "file" });
-    }
-    if (known !== null && known.status !== "staged") {
-      return err({ code: "unavailable", part: "file", retryAfterMs: 1000 });
-    }
-    const announced = file.content.kind === "inline" || shell.tables.isGarbage(file.content.key);
-    if (!announced) return err({ code: "upload_expired" });
-    const record = known !== null && known.head > 0 ? known : stageFile(shell, call, file, request);
-    const named = await takeName(shell, record, call, () => view(shell, record));
-    return named.ok ? view(shell, record) : named;
+    return createFile(this.#shell, call, file, request);
   }
 
-  /** Announces the blob of a file that is yet to be created. The caller must be allowed to create it. */
   async beginCreation(
     call: Call,
     workspace: WorkspaceId,
     path: WorkspacePath,
     request: string,
   ): Promise<Result<string>> {
-    const shell = this.#shell;
-    if (shell.record !== null) return err({ code: "path_taken", path: shell.record.path, by: "file" });
-    const blank = blankRecord(call, { workspace, path });
-    const lease = await shell.askForLease(blank, call);
-    if (!lease.ok) return lease;
-    if (!lease.value.permissions.includes(call.permission)) {
-      return err({ code: "forbidden", permission: call.permission, role: lease.value.role });
-    }
-    shell.create(blank, () => undefined);
-    return ok(this.#announce(workspace, request));
-  }
-
-  #announce(workspace: WorkspaceId, request: string): string {
-    const key = `${workspace}/${this.#shell.id}/${request}`;
-    announceBlob(this.#shell, key);
-    return key;
+    return beginCreation(this.#shell, call, workspace, path, request);
   }
 
   // ── rights, waiting, time ──────────────────────────────────────────────────────────────────────────────────────
@@ -341,23 +232,4 @@ export class FileObject extends DurableObject<Env> {
   #record(call: Call, detail: EventDetail): void {
     this.#shell.commit({ events: [accepted(call.caller, call.action, detail)] });
   }
-}
-
-const mine = ({ caller }: Call, { id, holder }: { id: LockId; holder: AgentId }): LockId | null =>
-  holder === caller.agent ? id : null;
-
-/** What the event of an accepted command says; null for what leaves no trace (heartbeats, polls). */
-function describe(command: LockCommand, { outcome, events }: Decision, { record, at }: Opened): EventDetail | null {
-  if (!outcome.ok) return null;
-  if (command.type === "release") return { lock: command.id };
-  if (command.type === "tick") return { path: record.path };
-  const changed = events.some((event) => event.type === "joined" || event.type === "claimed");
-  if (outcome.value.type !== "standing" || !changed) return null;
-  const { standing } = outcome.value;
-  if (standing.status === "granted") {
-    const { id, level, token, purpose, arrivedAt } = standing.lock;
-    return { lock: id, level, token, purpose, waitedMs: at.now - arrivedAt };
-  }
-  const { id, level, purpose } = standing.waiter;
-  return command.type === "acquire" ? { lock: id, level, position: standing.position, purpose } : null;
 }

@@ -10,13 +10,14 @@ import type {
   WriteTerms,
 } from "../../src/domain/content.ts";
 import { accepted } from "../../src/domain/events.ts";
+import type { WorkspaceId } from "../../src/domain/ids.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
 import { type Decision, toHolderView } from "../../src/domain/locks/decide.ts";
 import { NO_LOCKS } from "../../src/domain/locks/state.ts";
 import { DEFAULT_POLICY } from "../../src/domain/locks/policy.ts";
 import type { Problem } from "../../src/domain/problems.ts";
 import { err, ok, type Result } from "../../src/domain/result.ts";
-import { checkPreconditions, mayOverwrite, type Version } from "../../src/domain/versions.ts";
+import { checkPreconditions, etagOf, mayOverwrite, type Version } from "../../src/domain/versions.ts";
 import type { FileShell, Opened } from "./shell.ts";
 import type { FileRecord } from "./tables.ts";
 
@@ -35,7 +36,7 @@ export function writeRight(shell: FileShell, opened: Opened, call: Call, terms: 
   if (!met.ok) return err({ problem: met.problem, decision: null });
   if (!mayOverwrite(terms, terms.lock !== null)) {
     return err({
-      problem: { code: "precondition_required", etag: `"${head.n}-${head.sha256.slice(0, 16)}"` },
+      problem: { code: "precondition_required", etag: etagOf(head) },
       decision: null,
     });
   }
@@ -136,9 +137,11 @@ function store(shell: FileShell, version: Version, content: NewContent, request:
   }
 }
 
-/** Announces a blob before it is put, so that it is known whatever happens next. */
-export function announceBlob(shell: FileShell, key: string): void {
+/** Announces a blob before it is put, so that it is known whatever happens next. Answers the key to put it under. */
+export function announceBlob(shell: FileShell, workspace: WorkspaceId, request: string): string {
+  const key = `${workspace}/${shell.id}/${request}`;
   shell.commit({ also: () => shell.tables.addGarbage(key, Date.now() + LIMITS.UPLOAD_DEADLINE_MS) });
+  return key;
 }
 
 export function view(shell: FileShell, record: FileRecord): Result<FileView> {

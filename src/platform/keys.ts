@@ -42,7 +42,8 @@ export async function mintKey(secret: string, { organization, agent, key }: Call
 /** Who a key speaks for; null unless this deployment signed it. */
 export async function verifyKey(secret: string, text: string): Promise<Caller | null> {
   const bytes = text.startsWith(AGENT_KEY) ? fromBase64Url(text.slice(AGENT_KEY.length)) : null;
-  if (bytes?.length !== CLAIMS_BYTES + MAC_BYTES) return null;
+  // One spelling only: decoding forgives padding and stray last bits, which would give a key several texts.
+  if (bytes?.length !== CLAIMS_BYTES + MAC_BYTES || AGENT_KEY + toBase64Url(bytes) !== text) return null;
   const claims = bytes.slice(0, CLAIMS_BYTES);
   const valid = await crypto.subtle.verify(HMAC, await signingKey(secret), bytes.slice(CLAIMS_BYTES), claims);
   if (!valid) return null;

@@ -1,0 +1,58 @@
+// Owns the making of a file: its content first, then its name.
+
+import type { Call } from "../../src/domain/calls.ts";
+import type { FileView, NewFile } from "../../src/domain/content.ts";
+import type { WorkspaceId, WorkspacePath } from "../../src/domain/ids.ts";
+import { err, ok, type Result } from "../../src/domain/result.ts";
+import { announceBlob, blankRecord, stageFile, view } from "./contents.ts";
+import { takeName } from "./naming.ts";
+import type { FileShell } from "./shell.ts";
+
+/** Creates the file with its first version, or answers again if this very request has created it. */
+export async function createFile(
+  shell: FileShell,
+  call: Call,
+  file: NewFile,
+  request: string,
+): Promise<Result<FileView>> {
+  const known = shell.record;
+  if (known !== null && known.organization !== call.caller.organization)
+    return err({ code: "not_found", what: "file" });
+  if (known?.status === "live") {
+    const before = shell.replies.find<Result<FileView>>(call);
+    if (!before.ok) return before;
+    return before.value ?? err({ code: "path_taken", path: known.path, by: "file" });
+  }
+  if (known !== null && known.status !== "staged")
+    return err({ code: "unavailable", part: "file", retryAfterMs: 1000 });
+  const announced = file.content.kind === "inline" || shell.tables.isGarbage(file.content.key);
+  if (!announced) return err({ code: "upload_expired" });
+  const record = known !== null && known.head > 0 ? known : stageFile(shell, call, file, request);
+  const named = await takeName(shell, record, call, () => view(shell, record));
+  return named.ok ? view(shell, record) : named;
+}
+
+/** Announces the blob of a file that is yet to be created; answers its key. The caller must be allowed to create it. */
+export async function beginCreation(
+  shell: FileShell,
+  call: Call,
+  workspace: WorkspaceId,
+  path: WorkspacePath,
+  request: string,
+): Promise<Result<string>> {
+  const known = shell.record;
+  if (known !== null) {
+    const resumes = known.status === "staged" && known.organization === call.caller.organization;
+    return resumes
+      ? ok(announceBlob(shell, workspace, request))
+      : err({ code: "path_taken", path: known.path, by: "file" });
+  }
+  const blank = blankRecord(call, { workspace, path });
+  const lease = await shell.askForLease(blank, call);
+  if (!lease.ok) return lease;
+  if (!lease.value.permissions.includes(call.permission)) {
+    return err({ code: "forbidden", permission: call.permission, role: lease.value.role });
+  }
+  shell.create(blank, () => undefined);
+  return ok(announceBlob(shell, workspace, request));
+}

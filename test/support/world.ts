@@ -1,0 +1,202 @@
+// Owns the scenery of tests: organizations, agents, workspaces and files, made through the API alone.
+
+import type { Answer, Client, Options } from "./http.ts";
+
+export interface Agent {
+  id: string;
+  organization: string;
+  name: string;
+  api: Client;
+}
+
+export interface FileView {
+  fileId: string;
+  workspaceId: string;
+  path: string;
+  version: number;
+  etag: string;
+  size: number;
+  sha256: string;
+  contentType: string;
+  fencingToken: number;
+  modifiedAt: string;
+  modifiedBy: string;
+  writer: Holder | null;
+}
+
+export interface Holder {
+  holder: string;
+  level: string;
+  purpose: string | null;
+  priority: number;
+  grantedAt: string;
+  expiresAt: string;
+}
+
+export interface Granted {
+  status: "granted";
+  lockId: string;
+  fileId: string;
+  level: string;
+  fencingToken: number;
+  holder: string;
+  priority: number;
+  purpose: string | null;
+  ttl: number;
+  grantedAt: string;
+  expiresAt: string;
+  expiresIn: number;
+}
+
+export interface Queued {
+  status: "queued";
+  ticket: string;
+  fileId: string;
+  position: number;
+  queueLength: number;
+  grantedBy: string;
+  waitAtMost: number;
+  resumeWithin: number;
+  holders: Holder[];
+}
+
+export interface Overview {
+  fileId: string;
+  locks: (Holder & { mine: string | null })[];
+  queue: { holder: string; level: string; priority: number; purpose: string | null; mine: string | null }[];
+  fence: number;
+}
+
+export interface LoggedEvent {
+  seq: number;
+  at: string;
+  action: string;
+  outcome: "accepted" | "refused";
+  code: string | null;
+  agent: string | null;
+  key: string | null;
+  fileId: string | null;
+  detail: Record<string, string | number | boolean | null>;
+}
+
+export type Role = "viewer" | "editor" | "admin";
+
+export interface LockTerms {
+  level?: "read" | "write" | "exclusive";
+  ttl?: number;
+  priority?: number;
+  purpose?: string;
+  wait?: number;
+}
+
+interface Made {
+  agent: { id: string; organizationId: string; name: string };
+  key: string;
+}
+
+export class World {
+  readonly operator: Client;
+
+  constructor(operator: Client) {
+    this.operator = operator;
+  }
+
+  /** A new organization's first agent, its admin. */
+  async organization(name = "Acme"): Promise<Agent> {
+    return this.#agent(await this.operator.post("/api/organizations", { json: { name } }));
+  }
+
+  async agent(admin: Agent, name: string, role: "admin" | "member" = "member"): Promise<Agent> {
+    return this.#agent(await admin.api.post("/api/agents", { json: { name, role } }));
+  }
+
+  #agent(answer: Answer): Agent {
+    const { agent, key } = answer.as<Made>(201);
+    return { id: agent.id, organization: agent.organizationId, name: agent.name, api: this.operator.with(key) };
+  }
+
+  /** A new workspace's id, with these members besides its creator. */
+  async workspace(admin: Agent, members: [Agent, Role][] = [], name = "reports"): Promise<string> {
+    const { workspace } = (await admin.api.post("/api/workspaces", { json: { name } })).as<{
+      workspace: { id: string };
+    }>(201);
+    for (const [agent, role] of members) await this.setRole(admin, workspace.id, agent, role);
+    return workspace.id;
+  }
+
+  async setRole(admin: Agent, workspace: string, agent: Agent, role: Role): Promise<void> {
+    (await admin.api.put(`/api/workspaces/${workspace}/members/${agent.id}`, { json: { role } })).must(200);
+  }
+}
+
+export const byPath = (workspace: string, rest = ""): string => `/api/workspaces/${workspace}/file${rest}`;
+export const byId = ({ fileId }: { fileId: string }, rest = ""): string => `/api/files/${fileId}${rest}`;
+
+/** Writes content under a path. */
+export function put(
+  { api }: Agent,
+  workspace: string,
+  path: string,
+  content: Options["content"],
+  options: Options = {},
+): Promise<Answer> {
+  return api.put(byPath(workspace, "/content"), { ...options, query: { ...options.query, path }, content });
+}
+
+/** A new file. */
+export async function newFile(agent: Agent, workspace: string, path: string, content = "one"): Promise<FileView> {
+  return (await put(agent, workspace, path, content)).as<FileView>(201);
+}
+
+/** Overwrites a file's content by its id. */
+export function overwrite(
+  { api }: Agent,
+  file: { fileId: string },
+  content: Options["content"],
+  headers: Record<string, string>,
+  query: NonNullable<Options["query"]> = {},
+): Promise<Answer> {
+  return api.put(byId(file, "/content"), { content, headers, query });
+}
+
+export function askForLock({ api }: Agent, file: { fileId: string }, terms: LockTerms = {}): Promise<Answer> {
+  return api.post(byId(file, "/lock"), { json: terms });
+}
+
+/** Takes a lock that is free. */
+export async function lock(agent: Agent, file: { fileId: string }, terms: LockTerms = {}): Promise<Granted> {
+  return (await askForLock(agent, file, terms)).as<Granted>(201);
+}
+
+/** Takes a place in the queue. */
+export async function queue(agent: Agent, file: { fileId: string }, terms: LockTerms = {}): Promise<Queued> {
+  return (await askForLock(agent, file, { ...terms, wait: 0 })).as<Queued>(202);
+}
+
+/** Asks again with a ticket. */
+export function resume(
+  { api }: Agent,
+  file: { fileId: string },
+  ticket: string,
+  wait = 0,
+  options: Options = {},
+): Promise<Answer> {
+  return api.get(byId(file, `/lock/${ticket}`), { ...options, query: { wait } });
+}
+
+export function release({ api }: Agent, file: { fileId: string }, lockId: string): Promise<Answer> {
+  return api.delete(byId(file, `/lock/${lockId}`));
+}
+
+export function renew(
+  { api }: Agent,
+  file: { fileId: string },
+  lockId: string,
+  terms: { ttl?: number } = {},
+): Promise<Answer> {
+  return api.post(byId(file, `/lock/${lockId}/renew`), { json: terms });
+}
+
+export async function locksOf({ api }: Agent, file: { fileId: string }): Promise<Overview> {
+  return (await api.get(byId(file, "/lock"))).as<Overview>(200);
+}
