@@ -86,6 +86,7 @@ export class Holdfast {
   lock = (file: FileRef, asked: LockRequest) => this.#json(Standing, "POST", urlOf(file, "/lock"), asked);
   resume = (file: FileRef, ticket: string, wait: number) =>
     this.#json(Standing, "GET", urlOf(file, `/lock/${ticket}`, { wait: String(wait) }));
+  renew = (file: FileRef, lock: string) => this.#json(z.object({}), "POST", urlOf(file, `/lock/${lock}/renew`), {});
   release = (file: FileRef, lock: string) => this.#json(z.object({}), "DELETE", urlOf(file, `/lock/${lock}`));
   locks = (file: FileRef) => this.#json(Overview, "GET", urlOf(file, "/lock"));
 
