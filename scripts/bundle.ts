@@ -7,7 +7,6 @@ import { extname, join, resolve } from "node:path";
 
 import type { V4ModuleDefinition } from "miniflare";
 
-import { WRANGLER_CONFIG } from "./paths.ts";
 import { wrangler } from "./wrangler.ts";
 
 type ModuleType = V4ModuleDefinition["type"];
@@ -23,20 +22,12 @@ const MODULE_TYPES: ReadonlyMap<string, ModuleType> = new Map([
   [".bin", "Data"],
 ]);
 
-/** The Worker's modules, the entry first; wrangler.toml's, or another. Throws wrangler's words if it does not build. */
-export async function bundleWorker(entry?: string): Promise<V4ModuleDefinition[]> {
+/** The Worker's modules, the entry first; `config`'s, or another. Throws wrangler's words if it does not build. */
+export async function bundleWorker(config: string, entry?: string): Promise<V4ModuleDefinition[]> {
   const outdir = await mkdtemp(join(tmpdir(), "holdfast-bundle-"));
   try {
     const built = await wrangler(
-      [
-        "deploy",
-        ...(entry === undefined ? [] : [resolve(entry)]),
-        "--dry-run",
-        "--outdir",
-        outdir,
-        "--config",
-        WRANGLER_CONFIG,
-      ],
+      ["deploy", ...(entry === undefined ? [] : [resolve(entry)]), "--dry-run", "--outdir", outdir, "--config", config],
       { output: "collect", env: { WRANGLER_SEND_METRICS: "false" } },
     );
     if (!built.ok) throw new Error(`The Worker does not build.\n${built.stdout}${built.stderr}`);

@@ -33,7 +33,9 @@ export interface LocalServerOptions {
   port: number;
   /** Everything the objects, the bucket and the database keep. Only one server may use it at a time. */
   stateDir: string;
-  /** Another Worker that exports the same object classes; the default is wrangler.toml's. */
+  /** Another wrangler.toml than the project's, with bindings of its own. */
+  config?: string;
+  /** Another Worker that exports the same object classes; the default is the configuration's. */
   entry?: string;
   /** Override what `.dev.vars` says. */
   secrets?: Record<string, string>;
@@ -54,16 +56,17 @@ tieWorkerdToThisProcess();
 
 /** Resolves when requests are served and the database's migrations are applied. */
 export async function startLocalServer(options: LocalServerOptions): Promise<LocalServer> {
+  const file = options.config ?? WRANGLER_CONFIG;
   await assertPortIsFree(options.port);
   // Wrangler takes most of a second to load: here, while the one that bundles is at work.
-  const [modules, wrangler] = await Promise.all([bundleWorker(options.entry), import("wrangler")]);
-  const config = Config.parse(wrangler.unstable_readConfig({ config: WRANGLER_CONFIG }));
+  const [modules, wrangler] = await Promise.all([bundleWorker(file, options.entry), import("wrangler")]);
+  const config = Config.parse(wrangler.unstable_readConfig({ config: file }));
   // Its declaration loses the shape (an `Omit` over an index signature); the value has it.
-  const bindings = wrangler.unstable_getMiniflareWorkerOptions(WRANGLER_CONFIG).workerOptions as V4WorkerOptionsShape;
+  const bindings = wrangler.unstable_getMiniflareWorkerOptions(file).workerOptions as V4WorkerOptionsShape;
   const miniflare = new Miniflare(await miniflareOptions({ ...bindings, name: config.name }, modules, options));
   try {
     for (const { binding, migrations_dir } of config.d1_databases)
-      await applyMigrations(await miniflare.getD1Database(binding), resolve(WRANGLER_CONFIG, "..", migrations_dir));
+      await applyMigrations(await miniflare.getD1Database(binding), resolve(file, "..", migrations_dir));
     const { origin } = await miniflare.unsafeGetDirectURL();
     return { url: origin, dispose: () => miniflare.dispose() };
   } catch (error) {
