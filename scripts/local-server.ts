@@ -9,6 +9,7 @@ import {
   convertV4MiniflareOptions,
   Miniflare,
   NoOpLog,
+  type V4ModuleDefinition,
   type V4WorkerOptionsShape,
   type WorkerdStructuredLog,
 } from "miniflare";
@@ -36,6 +37,8 @@ export interface LocalServerOptions {
   stateDir: string;
   /** Another Worker that exports the same object classes; the default is wrangler.toml's. */
   entry?: string;
+  /** The entry as bundled before (see bundle.ts), for those who start often: bundling takes a second. */
+  modules?: V4ModuleDefinition[];
   /** Override what `.dev.vars` says. */
   secrets?: Record<string, string>;
   /** What the Worker logs; by default it goes to standard error. */
@@ -80,7 +83,7 @@ async function miniflareOptions({ name, main }: z.infer<typeof Config>, options:
   const worker = {
     ...bindings,
     name,
-    modules: await bundleWorker(options.entry ?? main),
+    modules: options.modules ?? (await bundleWorker(options.entry ?? main)),
     modulesRoot: "/",
     bindings: { ...bindings.bindings, ...options.secrets },
     unsafeDirectSockets: [{ host: HOST, port: options.port }],
