@@ -5,7 +5,7 @@
 
 import { DurableObject } from "cloudflare:workers";
 import type { Call } from "../src/domain/calls.ts";
-import type { FileContent, FileView, NewContent, NewFile, WriteTerms } from "../src/domain/content.ts";
+import type { Announced, FileContent, FileView, NewContent, NewFile, WriteTerms } from "../src/domain/content.ts";
 import { accepted, type EventDetail } from "../src/domain/events.ts";
 import type { AgentId, LockId, WorkspaceId, WorkspacePath } from "../src/domain/ids.ts";
 import {
@@ -200,10 +200,13 @@ export class FileObject extends DurableObject<Env> {
     return before.value ?? commitVersion(this.#shell, opened.value, call, content, terms, request);
   }
 
-  /** Says whether a write would be let in now, and announces its blob. Answers the key to put it under. */
-  async beginUpload(call: Call, terms: WriteTerms, request: string): Promise<Result<string>> {
+  /** Says whether a write would be let in now, and announces its blob. */
+  async beginUpload(call: Call, terms: WriteTerms, request: string): Promise<Result<Announced>> {
     const opened = await this.#shell.open(call);
     if (!opened.ok) return opened;
+    const before = this.#answered(call);
+    if (!before.ok) return before;
+    if (before.value !== null) return ok(before.value);
     const right = writeRight(this.#shell, opened.value, call, terms);
     const mayWait = !right.ok && right.problem.problem.code === "readers_present";
     if (!right.ok && !mayWait) return this.#shell.refuse(call, right.problem.problem);
@@ -279,9 +282,16 @@ export class FileObject extends DurableObject<Env> {
     workspace: WorkspaceId,
     path: WorkspacePath,
     request: string,
-  ): Promise<Result<string>> {
+  ): Promise<Result<Announced>> {
     const shell = this.#shell;
-    if (shell.record !== null) return err({ code: "path_taken", path: shell.record.path, by: "file" });
+    const known = shell.record;
+    if (known !== null && known.organization !== call.caller.organization)
+      return err({ code: "not_found", what: "file" });
+    const before = this.#answered(call);
+    if (!before.ok) return before;
+    if (before.value !== null) return ok(before.value);
+    if (known?.status === "staged") return ok(this.#announce(workspace, request));
+    if (known !== null) return err({ code: "path_taken", path: known.path, by: "file" });
     const blank = blankRecord(call, { workspace, path });
     const lease = await shell.askForLease(blank, call);
     if (!lease.ok) return lease;
@@ -292,10 +302,17 @@ export class FileObject extends DurableObject<Env> {
     return ok(this.#announce(workspace, request));
   }
 
-  #announce(workspace: WorkspaceId, request: string): string {
+  #announce(workspace: WorkspaceId, request: string): Announced {
     const key = `${workspace}/${this.#shell.id}/${request}`;
     announceBlob(this.#shell, key);
-    return key;
+    return { key };
+  }
+
+  /** The answer already given to a write or a creation, before its content is taken in again. */
+  #answered(call: Call): Result<Extract<Announced, { answered: FileView }> | null> {
+    const before = this.#shell.replies.find<Result<FileView>>(call);
+    if (!before.ok || before.value === null) return before.ok ? ok(null) : before;
+    return before.value.ok ? ok({ answered: before.value.value }) : before.value;
   }
 
   // ── rights, waiting, time ──────────────────────────────────────────────────────────────────────────────────────
