@@ -75,6 +75,13 @@ export async function putBlob(
   return ok({ kind: "blob", key, sha256: hash, size: length, contentType });
 }
 
+/** The SHA-256 of a body that is not kept, hex; null when it does not arrive whole. */
+export async function digestOf(body: ReadableStream<Uint8Array> | null): Promise<string | null> {
+  const digest = new crypto.DigestStream("SHA-256");
+  const arrived = await body?.pipeTo(digest).catch(() => null);
+  return arrived === undefined && body !== null ? new Uint8Array(await digest.digest).toHex() : null;
+}
+
 /** Copies a body into several sinks. False when the body is at fault; rejects when a sink is. */
 async function pump(
   body: ReadableStream<Uint8Array>,
