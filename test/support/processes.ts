@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { bundleWorker } from "../../scripts/bundle.ts";
+import { WRANGLER_CONFIG } from "../../scripts/paths.ts";
 import { Client } from "./http.ts";
 import { OPERATOR_KEY } from "./secrets.ts";
 import { World } from "./world.ts";
@@ -72,7 +73,7 @@ export interface Home {
 export async function newHome(): Promise<Home & { remove: () => Promise<void> }> {
   const dir = await mkdtemp(join(tmpdir(), "holdfast-test-"));
   const bundle = join(dir, "bundle.json");
-  await writeFile(bundle, JSON.stringify(await bundleWorker("src/index.ts")));
+  await writeFile(bundle, JSON.stringify(await bundleWorker(WRANGLER_CONFIG)));
   return { state: join(dir, "state"), bundle, remove: () => rm(dir, { recursive: true, force: true }) };
 }
 
