@@ -1,11 +1,10 @@
 // Owns a shorthand for examples: one file whose locks and waiters go by short names, with a clock that starts at 0.
 // "a" is agent `agt_a` with the request `lk_a`; "a2" is the same agent's second request.
 
-import { decide, type LockCommand, type LockReply } from "../../../src/domain/locks/decide.ts";
+import { decide, type Decision, type LockCommand } from "../../../src/domain/locks/decide.ts";
 import type { AgentId, LockId } from "../../../src/domain/ids.ts";
 import { DEFAULT_POLICY, type LockPolicy, type Surroundings } from "../../../src/domain/locks/policy.ts";
 import { NO_LOCKS, type Level, type Lock, type LockState, type Waiter } from "../../../src/domain/locks/state.ts";
-import type { Result } from "../../../src/domain/result.ts";
 
 export const SECOND = 1000;
 /** Time to live in all examples that do not say otherwise. */
@@ -30,37 +29,37 @@ export class Example {
     return { now: this.now, policy: this.policy, connected: this.connected };
   }
 
-  do(command: LockCommand): Result<LockReply> {
+  do(command: LockCommand): Decision["outcome"] {
     const { state, outcome } = decide(this.state, command, this.at);
     this.state = state;
     return outcome;
   }
 
   /** Asks for a lock, and waits on an open connection if need be. */
-  acquire(name: string, level: Level, { priority = 0, ttlMs = TTL, queue = true } = {}): Result<LockReply> {
+  acquire(name: string, level: Level, { priority = 0, ttlMs = TTL, queue = true } = {}): Decision["outcome"] {
     const request = { id: lockOf(name), holder: agentOf(name), level, priority, purpose: null, ttlMs };
     const outcome = this.do({ type: "acquire", request: { ...request, arrivedAt: this.now }, queue });
     if (outcome.ok) this.connected.add(request.id);
     return outcome;
   }
 
-  claim(name: string): Result<LockReply> {
+  claim(name: string): Decision["outcome"] {
     return this.do({ type: "claim", id: lockOf(name), holder: agentOf(name) });
   }
 
-  renew(name: string, ttlMs: number | null = null): Result<LockReply> {
+  renew(name: string, ttlMs: number | null = null): Decision["outcome"] {
     return this.do({ type: "renew", id: lockOf(name), holder: agentOf(name), ttlMs });
   }
 
-  release(name: string, holder = name): Result<LockReply> {
+  release(name: string, holder = name): Decision["outcome"] {
     return this.do({ type: "release", id: lockOf(name), holder: agentOf(holder) });
   }
 
-  write(name: string): Result<LockReply> {
+  write(name: string): Decision["outcome"] {
     return this.do({ type: "authorizeWrite", lock: lockOf(name), holder: agentOf(name) });
   }
 
-  writeWithoutLock(): Result<LockReply> {
+  writeWithoutLock(): Decision["outcome"] {
     return this.do({ type: "authorizeWrite", lock: null, holder: agentOf("z") });
   }
 
@@ -90,4 +89,4 @@ export class Example {
 }
 
 /** The code of a refusal, or "ok". */
-export const codeOf = (outcome: Result<LockReply>): string => (outcome.ok ? "ok" : outcome.problem.code);
+export const codeOf = (outcome: Decision["outcome"]): string => (outcome.ok ? "ok" : outcome.problem.code);

@@ -2,7 +2,7 @@
 // mustSave asks for, a memory that an eviction loses, one durable alarm, and connections that remember heartbeats as
 // file/sockets.ts does. It decides nothing about locks itself, and has no clock: `now` is passed in.
 
-import { decide, standingOf, type Decision, type LockCommand } from "../../../src/domain/locks/decide.ts";
+import { decide, type Decision, type LockCommand } from "../../../src/domain/locks/decide.ts";
 import { mustSave, nextDeadline, restore, type Witness } from "../../../src/domain/locks/durability.ts";
 import type { LockId } from "../../../src/domain/ids.ts";
 import type { LockPolicy, Surroundings } from "../../../src/domain/locks/policy.ts";
@@ -11,13 +11,12 @@ import { NO_LOCKS, type LockState } from "../../../src/domain/locks/state.ts";
 /** The rules under test; a mutation replaces them. */
 export interface Rules {
   decide: typeof decide;
-  standingOf: typeof standingOf;
   mustSave: typeof mustSave;
   nextDeadline: typeof nextDeadline;
   restore: typeof restore;
 }
 
-export const RULES: Rules = { decide, standingOf, mustSave, nextDeadline, restore };
+export const RULES: Rules = { decide, mustSave, nextDeadline, restore };
 
 /** How the alarm is armed: always moved to the deadline, or only ever moved earlier (fewer rows). */
 export type Arming = "exact" | "lazy";

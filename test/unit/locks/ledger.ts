@@ -2,10 +2,9 @@
 // seen, what gave a right to write, and how everything ended. It is kept from commands, answers and the public list of
 // locks alone, so that the checks do not repeat the implementation. It judges nothing.
 
-import type { LockCommand, LockReply, Standing } from "../../../src/domain/locks/decide.ts";
+import type { Decision, LockCommand, Standing } from "../../../src/domain/locks/decide.ts";
 import type { AgentId, LockId } from "../../../src/domain/ids.ts";
 import { LIMITS } from "../../../src/domain/limits.ts";
-import type { Result } from "../../../src/domain/result.ts";
 import { Conversions } from "./conversions.ts";
 import type { EndCause, Level, LockState, Request } from "../../../src/domain/locks/state.ts";
 
@@ -43,7 +42,7 @@ export interface Entry {
 export interface Change {
   now: number;
   command: LockCommand;
-  outcome: Result<LockReply>;
+  outcome: Decision["outcome"];
   state: LockState;
   granted: Entry[];
   ended: Entry[];
@@ -130,7 +129,7 @@ export class Ledger {
   }
 
   /** Takes note of one call. */
-  record(command: LockCommand, outcome: Result<LockReply>, state: LockState, now: number): Change {
+  record(command: LockCommand, outcome: Decision["outcome"], state: LockState, now: number): Change {
     const converting = this.conversions.record(command, outcome, now);
     const ended = this.#noteEnds(state, command.type === "release" && outcome.ok ? command.id : null, now);
     const granted = this.#noteGrants(state, now);
@@ -160,7 +159,7 @@ export class Ledger {
   }
 
   /** A lock's first token, the token of its upgrade, or that of a write without a lock. */
-  #noteTokens({ locks }: LockState, command: LockCommand, outcome: Result<LockReply>): number[] {
+  #noteTokens({ locks }: LockState, command: LockCommand, outcome: Decision["outcome"]): number[] {
     const tokens: number[] = [];
     for (const { id, token } of locks) {
       const entry = this.open.get(id);
@@ -192,7 +191,7 @@ export class Ledger {
     }
   }
 
-  #noteAnswer(command: LockCommand, outcome: Result<LockReply>, now: number): void {
+  #noteAnswer(command: LockCommand, outcome: Decision["outcome"], now: number): void {
     if (command.type === "authorizeWrite" && command.lock !== null) {
       const entry = this.open.get(command.lock);
       const upgraded = outcome.ok || outcome.problem.code === "readers_present";

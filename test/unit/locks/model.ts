@@ -2,12 +2,11 @@
 // fire when due, and agents look after their locks as they care to; all else is done by calling its methods. Every
 // call goes into the ledger and through the checks; what they report is collected, never thrown.
 
-import type { LockCommand, LockReply } from "../../../src/domain/locks/decide.ts";
+import type { Decision, LockCommand } from "../../../src/domain/locks/decide.ts";
 import type { AgentId, LockId } from "../../../src/domain/ids.ts";
 import type { LockPolicy } from "../../../src/domain/locks/policy.ts";
 import type { Level } from "../../../src/domain/locks/state.ts";
 import type { LateUse } from "../../../src/domain/problems.ts";
-import type { Result } from "../../../src/domain/result.ts";
 import { checkChange, type Snapshot } from "./call-checks.ts";
 import { careDue, type Care, type Ticket } from "./care.ts";
 import { RULES, SimulatedFile, type Arming, type Rules } from "./file.ts";
@@ -57,7 +56,7 @@ export class World {
   }
 
   /** Claims, renews, releases or writes under what the ticket stands for. */
-  use(use: LateUse, ticket: Ticket, ttlMs: number | null = null): Result<LockReply> {
+  use(use: LateUse, ticket: Ticket, ttlMs: number | null = null): Decision["outcome"] {
     ticket.lastCall = this.now;
     const { id, holder } = ticket;
     switch (use) {
@@ -137,7 +136,7 @@ export class World {
     checkRest(this.ledger, actual, this.#file.read(now), rest, this.#report);
   }
 
-  #call(command: LockCommand): Result<LockReply> {
+  #call(command: LockCommand): Decision["outcome"] {
     const { now, ledger } = this;
     ledger.lateness = this.#file.latenessBy(now);
     if (this.#file.isEvicted) ledger.restarted(now, (id) => this.#file.isConnected(id));
