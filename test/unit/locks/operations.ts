@@ -70,7 +70,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
 export const operations: fc.Arbitrary<Operation[]> = fc.array(operation, { maxLength: 60, size: "max" });
 
 /** Policies from strict to slack; a step of 0 is first come, first served. */
-export const policy: fc.Arbitrary<LockPolicy> = fc
+const policy: fc.Arbitrary<LockPolicy> = fc
   .record({
     maxTtlMs: fc.constantFrom(LIMITS.LOCK_TTL_MIN_MS, 10_000, LIMITS.LOCK_TTL_DEFAULT_MS),
     slackMs: fc.constantFrom(0, 5000, 60_000),

@@ -10,7 +10,7 @@ import { play } from "./play.ts";
 import { keepAlive, ordeal, outlive } from "./restarts.ts";
 import { besiege, siege } from "./siege.ts";
 
-export interface Runs {
+interface Runs {
   seed: number;
   /** How many sequences of calls; other scenarios get their share. */
   numRuns: number;
