@@ -39,6 +39,7 @@ export function toWaiter(state: LockState, request: Request, { now, policy }: Su
     order: state.arrivals + 1,
     passed: 0,
     seenUntil: now + LIMITS.WAITER_LEASE_MS,
+    inGrace: false,
     promisedBy: now + waitBound({ ...request, key }, writersAhead, policy),
   };
 }
