@@ -229,6 +229,7 @@ export class FileObject extends DurableObject<Env> {
   override async webSocketClose(socket: WebSocket): Promise<void> {
     const { record } = this.#shell;
     const { lock } = this.#shell.sockets.turnOf(socket);
+    this.#shell.sockets.close(socket);
     if (record === null) return;
     const at = this.#shell.at(record.policy);
     this.#shell.commit({ decision: this.#shell.decide({ record, at }, { type: "disconnect", id: lock }) });

@@ -12,6 +12,8 @@ interface Attachment {
   turn: Turn;
   /** Expiry last told to each holder, epoch milliseconds. */
   told: [LockId, number][];
+  /** Whether its end has been dealt with; until then a connection that closes still counts. */
+  closed: boolean;
 }
 
 export class Sockets {
@@ -23,7 +25,7 @@ export class Sockets {
 
   accept(socket: WebSocket, turn: Turn, locks: LockState): void {
     this.#ctx.acceptWebSocket(socket, [turn.lock]);
-    attach(socket, { turn, told: toldBy(locks) });
+    attach(socket, { turn, told: toldBy(locks), closed: false });
   }
 
   turnOf(socket: WebSocket): Turn {
@@ -31,12 +33,18 @@ export class Sockets {
   }
 
   connected(): Set<LockId> {
-    return new Set(this.#open().flatMap((socket) => this.#ctx.getTags(socket) as LockId[]));
+    const sockets = this.#ctx.getWebSockets().filter((socket) => isOpen(socket) || !attachmentOf(socket).closed);
+    return new Set(sockets.flatMap((socket) => this.#ctx.getTags(socket) as LockId[]));
+  }
+
+  /** To be called when a connection's end is dealt with. */
+  close(socket: WebSocket): void {
+    attach(socket, { ...attachmentOf(socket), closed: true });
   }
 
   wake(lock: LockId): void {
     for (const socket of this.#ctx.getWebSockets(lock)) {
-      if (socket.readyState === WebSocket.OPEN) socket.send(YOUR_TURN);
+      if (isOpen(socket)) socket.send(YOUR_TURN);
     }
   }
 
@@ -53,10 +61,13 @@ export class Sockets {
   }
 
   #open(): WebSocket[] {
-    return this.#ctx.getWebSockets().filter((socket) => socket.readyState === WebSocket.OPEN);
+    return this.#ctx.getWebSockets().filter(isOpen);
   }
 }
 
 const attach = (socket: WebSocket, attachment: Attachment): void => socket.serializeAttachment(attachment);
 const attachmentOf = (socket: WebSocket): Attachment => socket.deserializeAttachment() as Attachment;
-const toldBy = (locks: LockState): [LockId, number][] => locks.locks.map((lock) => [lock.id, lock.expiresAt]);
+const isOpen = (socket: WebSocket): boolean => socket.readyState === WebSocket.OPEN;
+/** Of claimed locks; the others' claim window is not an expiry. */
+const toldBy = ({ locks }: LockState): [LockId, number][] =>
+  locks.filter((lock) => lock.claimed).map((lock) => [lock.id, lock.expiresAt]);

@@ -98,6 +98,6 @@ export async function startServer({ state, bundle }: Home, port: number): Promis
 }
 
 /** The deployment that serves there. */
-export function worldAt(url: string): World {
+function worldAt(url: string): World {
   return new World(new Client((request) => fetch(request), url, OPERATOR_KEY));
 }

@@ -48,6 +48,8 @@ describe("parsePath", () => {
     ["a line feed", "/a\nb", "invisible"],
     ["a C1 control", "/a\u0085b", "invisible"],
     ["a zero-width space", "/a\u200Bb", "invisible"],
+    ["a variation selector", "/\u2764\uFE0F", "invisible"],
+    ["a filler that shows as nothing", "/a\u3164", "invisible"],
     ["a zero-width joiner", "/a\u200Db", "invisible"],
     ["a soft hyphen", "/a\u00ADb", "invisible"],
     ["a byte order mark", "/\uFEFFa", "invisible"],
