@@ -18,6 +18,8 @@ interface Attachment {
 
 export class Sockets {
   readonly #ctx: DurableObjectState;
+  /** Whose connection is open; null until asked for again after a change. */
+  #connected: ReadonlySet<LockId> | null = null;
 
   constructor(ctx: DurableObjectState) {
     this.#ctx = ctx;
@@ -26,13 +28,19 @@ export class Sockets {
   accept(socket: WebSocket, turn: Turn, locks: LockState): void {
     this.#ctx.acceptWebSocket(socket, [turn.lock]);
     attach(socket, { turn, told: toldBy(locks), closed: false });
+    this.#connected = null;
   }
 
   turnOf(socket: WebSocket): Turn {
     return attachmentOf(socket).turn;
   }
 
-  connected(): Set<LockId> {
+  connected(): ReadonlySet<LockId> {
+    this.#connected ??= this.#whoIsConnected();
+    return this.#connected;
+  }
+
+  #whoIsConnected(): Set<LockId> {
     const sockets = this.#ctx.getWebSockets().filter((socket) => isOpen(socket) || !attachmentOf(socket).closed);
     return new Set(sockets.flatMap((socket) => this.#ctx.getTags(socket) as LockId[]));
   }
@@ -40,6 +48,7 @@ export class Sockets {
   /** To be called when a connection's end is dealt with. */
   close(socket: WebSocket): void {
     attach(socket, { ...attachmentOf(socket), closed: true });
+    this.#connected = null;
   }
 
   wake(lock: LockId): void {
