@@ -26,7 +26,7 @@ import {
 import { beginCreation, createFile } from "./file/creation.ts";
 import { Jobs } from "./file/jobs.ts";
 import { asOfNow, perform, toAnswer, toOverview } from "./file/locking.ts";
-import { finishDeletion, rename } from "./file/naming.ts";
+import { finishCreation, finishDeletion, rename } from "./file/naming.ts";
 import { FileShell } from "./file/shell.ts";
 
 export class FileObject extends DurableObject<Env> {
@@ -37,7 +37,7 @@ export class FileObject extends DurableObject<Env> {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#shell = new FileShell(ctx, env);
+    this.#shell = new FileShell(ctx, env, finishCreation);
     this.#jobs = new Jobs(this.#shell, env.BLOBS);
     void ctx.blockConcurrencyWhile(() => this.#shell.alarm.load());
   }
@@ -55,7 +55,11 @@ export class FileObject extends DurableObject<Env> {
       ({ at }) => ({ type: "acquire", request: { ...request, holder: call.caller.agent, arrivedAt: at.now }, queue }),
       toAnswer,
     );
-    return asked.ok ? ok(asOfNow(this.#shell, asked.value)) : asked;
+    if (!asked.ok) return asked;
+    const answer = asOfNow(this.#shell, asked.value);
+    const { standing } = answer;
+    const isOffered = standing.status === "granted" && !standing.lock.claimed;
+    return isOffered ? this.claimLock({ ...call, idempotency: null }, standing.lock.id) : ok(answer);
   }
 
   async claimLock(call: Call, id: LockId): Promise<Result<LockAnswer>> {

@@ -28,7 +28,8 @@ export async function createFile(
   const announced = file.content.kind === "inline" || shell.tables.isGarbage(file.content.key);
   if (!announced) return err({ code: "upload_expired" });
   const record = known !== null && known.head > 0 ? known : stageFile(shell, call, file, request);
-  const named = await takeName(shell, record, call, () => view(shell, record));
+  shell.naming = takeName(shell, record, call);
+  const named = await shell.naming.finally(() => (shell.naming = null));
   return named.ok ? view(shell, record) : named;
 }
 

@@ -28,6 +28,9 @@ export interface Opened {
   at: Surroundings;
 }
 
+/** Makes a file live whose name was taken by a life of the object that ended before it could say so. */
+export type FinishCreation = (shell: FileShell, record: FileRecord) => Promise<void>;
+
 export class FileShell {
   readonly id: FileId;
   readonly db: Database;
@@ -36,6 +39,8 @@ export class FileShell {
   readonly sockets: Sockets;
   readonly alarm: Alarm;
   readonly leases = new Leases();
+  /** The giving of the name under way, if one is. */
+  naming: Promise<Result<null>> | null = null;
   readonly #ctx: DurableObjectState;
   readonly #env: Env;
   #record: FileRecord | null;
@@ -43,7 +48,10 @@ export class FileShell {
   #savedLocks: LockState;
   #quietUntil = 0;
 
-  constructor(ctx: DurableObjectState, env: Env) {
+  readonly #finishCreation: FinishCreation;
+
+  constructor(ctx: DurableObjectState, env: Env, finishCreation: FinishCreation) {
+    this.#finishCreation = finishCreation;
     this.id = ctx.id.toString() as FileId;
     this.#ctx = ctx;
     this.#env = env;
@@ -74,6 +82,7 @@ export class FileShell {
 
   /** Lets a caller in: the file must exist for its organization, and a lease must carry the operation's right. */
   async open(call: Call): Promise<Result<Opened>> {
+    await this.#settleName();
     const first = this.#liveFor(call);
     if (!first.ok) return first;
     const lease = await this.leases.get(
@@ -89,6 +98,14 @@ export class FileShell {
       return this.refuse(call, { code: "forbidden", permission: call.permission, role: lease.value.role });
     }
     return ok({ record: this.#record ?? record.value, at: this.at(lease.value.policy) });
+  }
+
+  /** A name may lead here before the file knows that it has it. */
+  async #settleName(): Promise<void> {
+    const record = this.#record;
+    if (record?.status !== "staged" || record.head === 0) return;
+    const settled: Promise<unknown> = this.naming ?? this.#finishCreation(this, record);
+    await settled.catch((error: unknown) => console.warn({ message: "name not settled", error: String(error) }));
   }
 
   /** The answer already given to this call, even if the file is gone since. */

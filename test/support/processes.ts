@@ -83,7 +83,7 @@ export interface RunningServer {
   world: World;
 }
 
-export async function startServer({ state, bundle }: Home, port: number): Promise<RunningServer> {
+export async function startServer({ state, bundle }: Home, port = 0): Promise<RunningServer> {
   const program = new Program("support/serve.ts", ["--port", `${port}`, "--state", state, "--bundle", bundle]);
   const deadline = Date.now() + START_MS;
   for (;;) {

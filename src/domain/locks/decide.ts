@@ -117,8 +117,7 @@ function grantWhatCanBe(draft: Draft, { now }: Surroundings): void {
 }
 
 function acquire(draft: Draft, request: Request, queue: boolean, at: Surroundings): Result<LockReply> {
-  const known = standingOf(draft.state, request.id);
-  if (known !== null) return ok({ type: "standing", standing: known });
+  if (standingOf(draft.state, request.id) !== null) return claim(draft, request.id, request.holder, at);
   if (request.ttlMs > at.policy.maxTtlMs) return err({ code: "lock_ttl_too_long", maxMs: at.policy.maxTtlMs });
 
   const joined = draftOf(draft.state);
