@@ -149,7 +149,7 @@ export class FileObject extends DurableObject<Env> {
   }
 
   async delete(call: Call, terms: WriteTerms): Promise<Result<null>> {
-    const before = this.#shell.repliesFor<true>(call);
+    const before = await this.#shell.repliesFor<true>(call);
     if (!before.ok) return before;
     if (before.value !== null) return ok(null);
     const opened = await this.#shell.open(call);

@@ -108,9 +108,17 @@ export class FileShell {
     await settled.catch((error: unknown) => console.warn({ message: "name not settled", error: String(error) }));
   }
 
-  /** The answer already given to this call, even if the file is gone since. */
-  repliesFor<T>(call: Call): Result<T | null> {
-    return this.#record?.organization === call.caller.organization ? this.replies.find<T>(call) : ok(null);
+  /** The answer already given to this call, even if the file is gone since; to those who still may ask for it. */
+  async repliesFor<T>(call: Call): Promise<Result<T | null>> {
+    const record = this.#record;
+    if (record?.organization !== call.caller.organization) return ok(null);
+    const before = this.replies.find<T>(call);
+    if (!before.ok || before.value === null) return before;
+    const lease = await this.askForLease(record, call);
+    if (!lease.ok) return lease;
+    const { permissions, role } = lease.value;
+    if (permissions.includes(call.permission)) return before;
+    return this.refuse(call, { code: "forbidden", permission: call.permission, role });
   }
 
   async askForLease(record: FileRecord, call: Call): Promise<Result<AccessLease>> {
