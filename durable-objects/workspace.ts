@@ -61,7 +61,9 @@ export class WorkspaceObject extends DurableObject<Env> {
 
   async update(call: Call, change: { name?: string; policy: Partial<LockPolicy> }): Promise<Result<WorkspaceView>> {
     const shell = this.#shell;
-    const policy = { ...(shell.record?.policy ?? DEFAULT_POLICY), ...change.policy };
+    const opened = shell.open(call);
+    if (!opened.ok) return opened;
+    const policy = { ...opened.value.record.policy, ...change.policy };
     const detail = { ...(change.name === undefined ? {} : { name: change.name }), ...change.policy };
     const fault = policyFault(policy);
     if (fault !== null) return err({ code: "input_invalid", issues: [{ at: "locks.maxHold", message: fault }] });
