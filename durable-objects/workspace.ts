@@ -9,6 +9,7 @@ import { accepted, type EventBatch, type EventDetail } from "../src/domain/event
 import type { AgentId, FileId, WorkspacePath } from "../src/domain/ids.ts";
 import { DEFAULT_POLICY, type LockPolicy, policyFault } from "../src/domain/locks/policy.ts";
 import type { Role } from "../src/domain/permissions.ts";
+import type { Problem } from "../src/domain/problems.ts";
 import { err, ok, type Result } from "../src/domain/result.ts";
 import type { ListPage, ListQuery, Member, NewWorkspace, WorkspaceView } from "../src/domain/workspaces.ts";
 import { Archive } from "./workspace/archive.ts";
@@ -100,6 +101,12 @@ export class WorkspaceObject extends DurableObject<Env> {
   /** Lets a caller in who is served elsewhere (the audit log). Answers the workspace's number. */
   async admit(call: Call, detail: EventDetail): Promise<Result<number>> {
     return this.#shell.act(call, detail, ({ record }) => record.number);
+  }
+
+  /** Refuses what was found out elsewhere; a caller who may not even ask learns only that. */
+  async refuse(call: Call, problem: Problem): Promise<Result<never>> {
+    const opened = this.#shell.open(call);
+    return opened.ok ? this.#shell.refuse(call, problem) : opened;
   }
 
   // ── names ──────────────────────────────────────────────────────────────────────────────────────────────────────
