@@ -64,8 +64,9 @@ async function gather(
   params: Record<string, string>,
 ): Promise<Result<Asked>> {
   const { operation, byPath } = route;
-  const query = Object.fromEntries(new URL(request.url).searchParams);
-  const { path, ...rest } = query;
+  const query = readQuery(new URL(request.url));
+  if (!query.ok) return query;
+  const { path, ...rest } = query.value;
   const takesJson = operation.method !== "GET" && operation.method !== "DELETE" && operation.takesContent === undefined;
   const body = takesJson ? await readJson(request) : ok({});
   if (!body.ok) return body;
@@ -83,7 +84,7 @@ async function gather(
       ...(params["fileId"] === undefined ? {} : { fileId: params["fileId"] }),
       ...(byPath && path !== undefined ? { path } : {}),
     },
-    input: { ...(byPath ? rest : query), ...body.value, ...headerInput(operation, request), ...own },
+    input: { ...(byPath ? rest : query.value), ...body.value, ...headerInput(operation, request), ...own },
   });
 }
 
@@ -97,8 +98,19 @@ function headerInput(operation: Operation, request: Request): Record<string, str
   );
 }
 
-const invalidBody = (message: string): Result<never> =>
-  err({ code: "input_invalid", issues: [{ at: "body", message }] });
+const invalid = (at: string, message: string): Result<never> =>
+  err({ code: "input_invalid", issues: [{ at, message }] });
+
+/** The query's fields. What could be read in two ways is refused: a wrong guess would mean another file. */
+function readQuery({ search, searchParams }: URL): Result<Record<string, string>> {
+  try {
+    decodeURIComponent(search);
+  } catch {
+    return invalid("query", "is not percent-encoded UTF-8");
+  }
+  const twice = [...searchParams.keys()].find((name) => searchParams.getAll(name).length > 1);
+  return twice === undefined ? ok(Object.fromEntries(searchParams)) : invalid(twice, "is given more than once");
+}
 
 /** A JSON object, or nothing, which is an empty one. Whatever type the client says it is. */
 async function readJson(request: Request): Promise<Result<Record<string, unknown>>> {
@@ -118,9 +130,9 @@ async function readJson(request: Request): Promise<Result<Record<string, unknown
   try {
     const value: unknown = JSON.parse(text);
     const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-    return isObject ? ok({ ...value }) : invalidBody("must be a JSON object");
+    return isObject ? ok({ ...value }) : invalid("body", "must be a JSON object");
   } catch {
-    return invalidBody("is not JSON");
+    return invalid("body", "is not JSON");
   }
 }
 
