@@ -9,6 +9,7 @@ import { accepted, type EventBatch, type EventDetail } from "../src/domain/event
 import type { AgentId, FileId, WorkspacePath } from "../src/domain/ids.ts";
 import { DEFAULT_POLICY, type LockPolicy, policyFault } from "../src/domain/locks/policy.ts";
 import type { Role } from "../src/domain/permissions.ts";
+import type { Problem } from "../src/domain/problems.ts";
 import { err, ok, type Result } from "../src/domain/result.ts";
 import type { ListPage, ListQuery, Member, NewWorkspace, WorkspaceView } from "../src/domain/workspaces.ts";
 import { Archive } from "./workspace/archive.ts";
@@ -61,7 +62,9 @@ export class WorkspaceObject extends DurableObject<Env> {
 
   async update(call: Call, change: { name?: string; policy: Partial<LockPolicy> }): Promise<Result<WorkspaceView>> {
     const shell = this.#shell;
-    const policy = { ...(shell.record?.policy ?? DEFAULT_POLICY), ...change.policy };
+    const opened = shell.open(call);
+    if (!opened.ok) return opened;
+    const policy = { ...opened.value.record.policy, ...change.policy };
     const detail = { ...(change.name === undefined ? {} : { name: change.name }), ...change.policy };
     const fault = policyFault(policy);
     if (fault !== null) return err({ code: "input_invalid", issues: [{ at: "locks.maxHold", message: fault }] });
@@ -98,6 +101,12 @@ export class WorkspaceObject extends DurableObject<Env> {
   /** Lets a caller in who is served elsewhere (the audit log). Answers the workspace's number. */
   async admit(call: Call, detail: EventDetail): Promise<Result<number>> {
     return this.#shell.act(call, detail, ({ record }) => record.number);
+  }
+
+  /** Refuses what was found out elsewhere; a caller who may not even ask learns only that. */
+  async refuse(call: Call, problem: Problem): Promise<Result<never>> {
+    const opened = this.#shell.open(call);
+    return opened.ok ? this.#shell.refuse(call, problem) : opened;
   }
 
   // ── names ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -64,8 +64,9 @@ async function gather(
   params: Record<string, string>,
 ): Promise<Result<Asked>> {
   const { operation, byPath } = route;
-  const query = queryOf(request.url);
-  const { path, ...rest } = query;
+  const query = readQuery(request.url);
+  if (!query.ok) return query;
+  const { path, ...rest } = query.value;
   const takesJson = operation.method !== "GET" && operation.method !== "DELETE" && operation.takesContent === undefined;
   const body = takesJson ? await readJson(request) : ok({});
   if (!body.ok) return body;
@@ -83,13 +84,8 @@ async function gather(
       ...(params["fileId"] === undefined ? {} : { fileId: params["fileId"] }),
       ...(byPath && path !== undefined ? { path } : {}),
     },
-    input: { ...(byPath ? rest : query), ...body.value, ...headerInput(operation, request), ...own },
+    input: { ...(byPath ? rest : query.value), ...body.value, ...headerInput(operation, request), ...own },
   });
-}
-
-function queryOf(url: string): Record<string, string> {
-  const start = url.indexOf("?");
-  return start === -1 ? {} : Object.fromEntries(new URLSearchParams(url.slice(start)));
 }
 
 function headerInput(operation: Operation, request: Request): Record<string, string> {
@@ -102,8 +98,23 @@ function headerInput(operation: Operation, request: Request): Record<string, str
   );
 }
 
-const invalidBody = (message: string): Result<never> =>
-  err({ code: "input_invalid", issues: [{ at: "body", message }] });
+const invalid = (at: string, message: string): Result<never> =>
+  err({ code: "input_invalid", issues: [{ at, message }] });
+
+/** The query's fields. What could be read in two ways is refused: a wrong guess would mean another file. */
+function readQuery(url: string): Result<Record<string, string>> {
+  const start = url.indexOf("?");
+  if (start === -1) return ok({});
+  const search = url.slice(start);
+  const searchParams = new URLSearchParams(search);
+  try {
+    decodeURIComponent(search);
+  } catch {
+    return invalid("query", "is not percent-encoded UTF-8");
+  }
+  const twice = [...searchParams.keys()].find((name) => searchParams.getAll(name).length > 1);
+  return twice === undefined ? ok(Object.fromEntries(searchParams)) : invalid(twice, "is given more than once");
+}
 
 /** A JSON object, or nothing, which is an empty one. Whatever type the client says it is. */
 async function readJson(request: Request): Promise<Result<Record<string, unknown>>> {
@@ -114,9 +125,9 @@ async function readJson(request: Request): Promise<Result<Record<string, unknown
   try {
     const value: unknown = JSON.parse(text);
     const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-    return isObject ? ok({ ...value }) : invalidBody("must be a JSON object");
+    return isObject ? ok({ ...value }) : invalid("body", "must be a JSON object");
   } catch {
-    return invalidBody("is not JSON");
+    return invalid("body", "is not JSON");
   }
 }
 

@@ -97,7 +97,12 @@ const acquireLock = fileOperation({
     ttl: ttl.default(LIMITS.LOCK_TTL_DEFAULT_MS / 1000).describe("seconds until it is released by itself"),
     priority: z.number().int().min(0).max(LIMITS.PRIORITY_MAX).default(0),
     purpose: purpose.optional().describe("what you plan to do, shown to those who find the file busy"),
-    wait: wait.optional().describe("seconds to wait in the queue; 0 takes a place and answers at once"),
+    wait: z
+      .number()
+      .min(0)
+      .max(LIMITS.WAIT_MAX_SECONDS)
+      .optional()
+      .describe("seconds to wait in the queue; 0 takes a place and answers at once"),
   }),
   output: standing,
   status: ({ status }) => (status === "granted" ? 201 : 202),

@@ -11,7 +11,7 @@ import type { Member, WorkspaceView } from "../domain/workspaces.ts";
 import { findEvents, type LoggedEvent } from "../platform/audit.ts";
 import { Directory } from "../platform/directory.ts";
 import { reach } from "../platform/objects.ts";
-import { type WorkspaceContext, workspaceOperation } from "./operation.ts";
+import { workspaceOperation } from "./operation.ts";
 import { agentId, DONE, done, isoTime, limit, name, time } from "./schemas.ts";
 
 const role = z.enum(ROLES);
@@ -132,7 +132,11 @@ const setMember = workspaceOperation({
   async handle({ env, caller, workspace, call, repeatable }, input) {
     const agent = await new Directory(env).agent(caller.organization, input.agentId);
     // The workspace answers first whether the caller may at all, so that nobody can probe for agents.
-    if (agent === null) return refuseAfterAdmission({ workspace, call }, repeatable);
+    if (agent === null) {
+      return reach<never>("workspace", repeatable, () =>
+        workspace().refuse(call, { code: "not_found", what: "agent" }),
+      );
+    }
     const set = await reach("workspace", repeatable, () =>
       workspace().setMember(call, agent.id, agent.name, input.role),
     );
@@ -140,14 +144,6 @@ const setMember = workspaceOperation({
     return set.value === null ? err({ code: "not_found", what: "member" }) : ok({ member: showMember(set.value) });
   },
 });
-
-async function refuseAfterAdmission(
-  { workspace, call }: Pick<WorkspaceContext, "workspace" | "call">,
-  repeatable: boolean,
-) {
-  const admitted = await reach("workspace", repeatable, () => workspace().admit(call, {}));
-  return admitted.ok ? err({ code: "not_found", what: "agent" } as const) : admitted;
-}
 
 const removeMember = workspaceOperation({
   name: "remove_member",
