@@ -31,7 +31,7 @@ import {
   writeRight,
 } from "./file/contents.ts";
 import { Jobs } from "./file/jobs.ts";
-import { finishDeletion, rename, takeName } from "./file/naming.ts";
+import { finishCreation, finishDeletion, rename, takeName } from "./file/naming.ts";
 import { FileShell, type Opened } from "./file/shell.ts";
 
 /** A request's standing, with what surrounds it. */
@@ -56,7 +56,7 @@ export class FileObject extends DurableObject<Env> {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#shell = new FileShell(ctx, env);
+    this.#shell = new FileShell(ctx, env, finishCreation);
     this.#jobs = new Jobs(this.#shell, env.BLOBS);
     void ctx.blockConcurrencyWhile(() => this.#shell.alarm.load());
   }
@@ -261,18 +261,18 @@ export class FileObject extends DurableObject<Env> {
     const known = shell.record;
     if (known !== null && known.organization !== call.caller.organization)
       return err({ code: "not_found", what: "file" });
-    if (known?.status === "live") {
-      const before = shell.replies.find<Result<FileView>>(call);
-      if (!before.ok) return before;
-      return before.value ?? err({ code: "path_taken", path: known.path, by: "file" });
-    }
+    const before = shell.replies.find<Result<FileView>>(call);
+    if (!before.ok) return before;
+    if (known?.status === "live") return before.value ?? err({ code: "path_taken", path: known.path, by: "file" });
     if (known !== null && known.status !== "staged") {
       return err({ code: "unavailable", part: "file", retryAfterMs: 1000 });
     }
     const announced = file.content.kind === "inline" || shell.tables.isGarbage(file.content.key);
     if (!announced) return err({ code: "upload_expired" });
     const record = known !== null && known.head > 0 ? known : stageFile(shell, call, file, request);
-    const named = await takeName(shell, record, call, () => view(shell, record));
+    const naming = takeName(shell, record, call);
+    shell.naming = naming;
+    const named = await naming.finally(() => (shell.naming = null));
     return named.ok ? view(shell, record) : named;
   }
 
@@ -287,10 +287,11 @@ export class FileObject extends DurableObject<Env> {
     const known = shell.record;
     if (known !== null && known.organization !== call.caller.organization)
       return err({ code: "not_found", what: "file" });
+    // What a staged file remembers has not come true yet.
+    if (known?.status === "staged") return ok(this.#announce(workspace, request));
     const before = this.#answered(call);
     if (!before.ok) return before;
     if (before.value !== null) return ok(before.value);
-    if (known?.status === "staged") return ok(this.#announce(workspace, request));
     if (known !== null) return err({ code: "path_taken", path: known.path, by: "file" });
     const blank = blankRecord(call, { workspace, path });
     const lease = await shell.askForLease(blank, call);

@@ -52,6 +52,11 @@ export class Replies {
       JSON.stringify(reply),
     );
   }
+
+  /** What they said has not come true. */
+  forgetAll(): void {
+    this.#db.drop("replies");
+  }
 }
 
 const idOf = (call: Call, key: string): string => `${call.caller.agent} ${key}`;

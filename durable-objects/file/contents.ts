@@ -96,11 +96,14 @@ export function commitVersion(
   return view(shell, shell.record ?? record);
 }
 
-/** Makes the first version durable, before the file has a name. */
+/** Makes the first version durable, with the answer it will have, before the file has a name. */
 export function stageFile(shell: FileShell, call: Call, file: NewFile, request: string): FileRecord {
   const version = newVersion(file.content, 1, 1, call);
   const record: FileRecord = { ...blankRecord(call, file), head: 1, locks: { ...NO_LOCKS, lastToken: 1, fence: 1 } };
-  shell.create(record, () => store(shell, version, file.content, request));
+  shell.create(record, () => {
+    store(shell, version, file.content, request);
+    shell.replies.remember(call, view(shell, record), version.at);
+  });
   return record;
 }
 

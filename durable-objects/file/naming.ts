@@ -10,12 +10,7 @@ import type { FileShell } from "./shell.ts";
 import type { FileRecord } from "./tables.ts";
 
 /** Gives a staged file its name; the file is live from then on. */
-export async function takeName(
-  shell: FileShell,
-  record: FileRecord,
-  call: Call,
-  reply: () => unknown,
-): Promise<Result<null>> {
+export async function takeName(shell: FileShell, record: FileRecord, call: Call): Promise<Result<null>> {
   const version = shell.tables.version(record.head);
   if (version === null) return { ok: false, problem: { code: "upload_expired" } };
   const named = await shell.workspace(record).register(call, { file: shell.id, path: record.path, version });
@@ -24,11 +19,12 @@ export async function takeName(
     return named;
   }
   shell.leases.accept(named.value);
+  // The same request, sent twice at once, may have come first; or somebody who found the name already.
+  if (shell.record?.status !== "staged") return ok(null);
   const { n, size, sha256 } = version;
   shell.commit({
     record: { status: "live" },
     events: [accepted(call.caller, call.action, { path: record.path, version: n, size, sha256, created: true })],
-    also: () => shell.replies.remember(call, reply(), Date.now()),
   });
   return ok(null);
 }
@@ -36,6 +32,7 @@ export async function takeName(
 /** After a crash between taking the name and saying so: the workspace knows whether the name was taken. */
 export async function finishCreation(shell: FileShell, record: FileRecord): Promise<void> {
   if (record.head > 0 && (await shell.workspace(record).isRegistered(shell.id))) {
+    if (shell.record?.status !== "staged") return;
     shell.commit({
       record: { status: "live" },
       events: [
@@ -58,7 +55,10 @@ export async function finishCreation(shell: FileShell, record: FileRecord): Prom
 function discard(shell: FileShell): void {
   shell.commit({
     record: { status: "deleted", head: 0 },
-    also: () => shell.tables.discardVersions(Date.now()),
+    also: () => {
+      shell.tables.discardVersions(Date.now());
+      shell.replies.forgetAll();
+    },
   });
 }
 

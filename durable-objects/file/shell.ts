@@ -36,14 +36,23 @@ export class FileShell {
   readonly sockets: Sockets;
   readonly alarm: Alarm;
   readonly leases = new Leases();
+  /** The creation under way, if one is. */
+  naming: Promise<unknown> | null = null;
   readonly #ctx: DurableObjectState;
   readonly #env: Env;
   #record: FileRecord | null;
   /** The lock state on disk; heartbeats may be ahead of it. */
   #savedLocks: LockState;
   #quietUntil = 0;
+  readonly #finishCreation: (shell: FileShell, record: FileRecord) => Promise<void>;
 
-  constructor(ctx: DurableObjectState, env: Env) {
+  /** `finishCreation` makes a file live whose name was taken by a life of the object that ended before it said so. */
+  constructor(
+    ctx: DurableObjectState,
+    env: Env,
+    finishCreation: (shell: FileShell, record: FileRecord) => Promise<void>,
+  ) {
+    this.#finishCreation = finishCreation;
     this.id = ctx.id.toString() as FileId;
     this.#ctx = ctx;
     this.#env = env;
@@ -74,6 +83,10 @@ export class FileShell {
 
   /** Lets a caller in: the file must exist for its organization, and a lease must carry the operation's right. */
   async open(call: Call): Promise<Result<Opened>> {
+    const before = this.#record;
+    if (before?.status === "staged" && before.head > 0) {
+      await (this.naming ?? this.#finishCreation(this, before)).catch(() => undefined);
+    }
     const first = this.#liveFor(call);
     if (!first.ok) return first;
     const lease = await this.leases.get(
