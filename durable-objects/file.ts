@@ -73,14 +73,15 @@ export class FileObject extends DurableObject<Env> {
       request: { ...request, holder: call.caller.agent, arrivedAt: at.now },
       queue,
     }));
-    return answer.ok ? ok(this.#asOfNow(answer.value)) : answer;
+    return answer.ok ? this.#asOfNow(call, answer.value) : answer;
   }
 
-  /** A repeated request names the same lock, as it stands now. */
-  #asOfNow(answer: LockAnswer): LockAnswer {
-    const { standing } = answer;
-    const id = standing.status === "granted" ? standing.lock.id : standing.waiter.id;
-    return { ...answer, standing: standingOf(this.#shell.record?.locks ?? NO_LOCKS, id) ?? standing };
+  /** A repeated request names the same lock, as it stands now; if its turn has come since, it collects it. */
+  async #asOfNow(call: Call, answer: LockAnswer): Promise<Result<LockAnswer>> {
+    const id = idOf(answer.standing);
+    const standing = standingOf(this.#shell.record?.locks ?? NO_LOCKS, id) ?? answer.standing;
+    const isOffered = standing.status === "granted" && !standing.lock.claimed;
+    return isOffered ? this.claimLock({ ...call, idempotency: null }, id) : ok({ ...answer, standing });
   }
 
   async claimLock(call: Call, id: LockId): Promise<Result<LockAnswer>> {
@@ -133,8 +134,7 @@ export class FileObject extends DurableObject<Env> {
     return this.#command(call, command, ({ outcome, state }) => {
       if (!outcome.ok || outcome.value.type !== "standing") throw new Error("the command answers a standing");
       const { standing } = outcome.value;
-      const own = standing.status === "granted" ? standing.lock.id : standing.waiter.id;
-      const others = state.locks.filter((lock) => lock.id !== own);
+      const others = state.locks.filter((lock) => lock.id !== idOf(standing));
       return { standing, holders: others.map(toHolderView), queueLength: state.queue.length };
     });
   }
@@ -360,6 +360,8 @@ export class FileObject extends DurableObject<Env> {
     this.#shell.commit({ events: [accepted(call.caller, call.action, detail)] });
   }
 }
+
+const idOf = (standing: Standing): LockId => (standing.status === "granted" ? standing.lock.id : standing.waiter.id);
 
 const mine = ({ caller }: Call, { id, holder }: { id: LockId; holder: AgentId }): LockId | null =>
   holder === caller.agent ? id : null;
