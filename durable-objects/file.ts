@@ -98,7 +98,8 @@ export class FileObject extends DurableObject<Env> {
     const released = await this.#command(
       call,
       () => ({ type: "release", id, holder: call.caller.agent }),
-      () => null,
+      // Not null, which a remembered answer must not be.
+      () => true,
     );
     return released.ok ? ok(null) : released;
   }
