@@ -18,11 +18,9 @@ export async function createFile(
   const known = shell.record;
   if (known !== null && known.organization !== call.caller.organization)
     return err({ code: "not_found", what: "file" });
-  if (known?.status === "live") {
-    const before = shell.replies.find<Result<FileView>>(call);
-    if (!before.ok) return before;
-    return before.value ?? err({ code: "path_taken", path: known.path, by: "file" });
-  }
+  const before = shell.replies.find<Result<FileView>>(call);
+  if (!before.ok) return before;
+  if (known?.status === "live") return before.value ?? err({ code: "path_taken", path: known.path, by: "file" });
   if (known !== null && known.status !== "staged")
     return err({ code: "unavailable", part: "file", retryAfterMs: 1000 });
   const announced = file.content.kind === "inline" || shell.tables.isGarbage(file.content.key);
@@ -44,10 +42,11 @@ export async function beginCreation(
   const known = shell.record;
   if (known !== null && known.organization !== call.caller.organization)
     return err({ code: "not_found", what: "file" });
+  // What a staged file remembers has not come true yet.
+  if (known?.status === "staged") return ok(announceBlob(shell, workspace, request));
   const before = answeredBefore(shell, call);
   if (!before.ok) return before;
   if (before.value !== null) return ok(before.value);
-  if (known?.status === "staged") return ok(announceBlob(shell, workspace, request));
   if (known !== null) return err({ code: "path_taken", path: known.path, by: "file" });
   const blank = blankRecord(call, { workspace, path });
   const lease = await shell.askForLease(blank, call);
