@@ -16,6 +16,8 @@ export interface Terms {
   ifMatch?: string;
   ifNoneMatch?: string;
   lock?: string;
+  /** Release the lock with the commit. */
+  release?: true;
 }
 
 export interface LockRequest {
@@ -25,6 +27,8 @@ export interface LockRequest {
   /** Seconds in the queue. */
   wait?: number;
   purpose?: string;
+  /** Answer the content along with the lock. */
+  content?: true;
 }
 
 const Problem = z.object({ code: z.string(), detail: z.string() });
@@ -34,7 +38,13 @@ const NewAgent = z.object({ agent: Identified, key: z.string() });
 const NewWorkspace = z.object({ workspace: Identified });
 const File = z.object({ fileId: z.string(), version: z.number(), etag: z.string() });
 const Standing = z.discriminatedUnion("status", [
-  z.object({ status: z.literal("granted"), lockId: z.string(), fencingToken: z.number(), expiresIn: z.number() }),
+  z.object({
+    status: z.literal("granted"),
+    lockId: z.string(),
+    fencingToken: z.number(),
+    expiresIn: z.number(),
+    content: z.object({ encoding: z.string(), data: z.string() }).nullish(),
+  }),
   z.object({ status: z.literal("queued"), ticket: z.string(), position: z.number(), queueLength: z.number() }),
 ]);
 const Overview = z.object({ queue: z.array(z.object({ holder: z.string() })) });
@@ -73,19 +83,22 @@ export class Holdfast {
     return received.status === 200 ? { ok: true, value: received.text, etag: received.etag } : refusalOf(received);
   }
 
-  async write(file: FileRef, body: string | Uint8Array, { ifMatch, ifNoneMatch, lock }: Terms = {}) {
+  async write(file: FileRef, body: string | Uint8Array, { ifMatch, ifNoneMatch, lock, release }: Terms = {}) {
     const headers = {
       ...(ifMatch === undefined ? {} : { "If-Match": ifMatch }),
       ...(ifNoneMatch === undefined ? {} : { "If-None-Match": ifNoneMatch }),
       ...(lock === undefined ? {} : { "Holdfast-Lock": lock }),
     };
-    return replyOf(File, await this.#send("PUT", urlOf(file, "/content"), { headers, body }));
+    return replyOf(
+      File,
+      await this.#send("PUT", urlOf(file, "/content", release ? { release: "true" } : {}), { headers, body }),
+    );
   }
 
   /** One request: granted, or queued when `wait` ran out (or refused, without `wait`). */
   lock = (file: FileRef, asked: LockRequest) => this.#json(Standing, "POST", urlOf(file, "/lock"), asked);
-  resume = (file: FileRef, ticket: string, wait: number) =>
-    this.#json(Standing, "GET", urlOf(file, `/lock/${ticket}`, { wait: String(wait) }));
+  resume = (file: FileRef, ticket: string, { wait, content }: Pick<LockRequest, "wait" | "content">) =>
+    this.#json(Standing, "GET", urlOf(file, `/lock/${ticket}`, { wait: `${wait}`, content: `${content ?? false}` }));
   renew = (file: FileRef, lock: string) => this.#json(z.object({}), "POST", urlOf(file, `/lock/${lock}/renew`), {});
   release = (file: FileRef, lock: string) => this.#json(z.object({}), "DELETE", urlOf(file, `/lock/${lock}`));
   locks = (file: FileRef) => this.#json(Overview, "GET", urlOf(file, "/lock"));
@@ -94,7 +107,7 @@ export class Holdfast {
   async acquire(file: FileRef, asked: LockRequest & { wait: number }): Promise<Granted> {
     let standing = expected(await this.lock(file, asked));
     while (standing.status === "queued") {
-      standing = expected(await this.resume(file, standing.ticket, asked.wait));
+      standing = expected(await this.resume(file, standing.ticket, asked));
     }
     return standing;
   }

@@ -6,7 +6,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Call } from "../src/domain/calls.ts";
 import type { Announced, FileContent, FileView, NewContent, NewFile, WriteTerms } from "../src/domain/content.ts";
-import { accepted, type EventDetail } from "../src/domain/events.ts";
+import { accepted, type EventDetail, refused } from "../src/domain/events.ts";
 import type { AgentId, LockId, WorkspaceId, WorkspacePath } from "../src/domain/ids.ts";
 import type { LockAnswer, LockOverview } from "../src/domain/locks/answers.ts";
 import { standingOf } from "../src/domain/locks/decide.ts";
@@ -82,12 +82,12 @@ export class FileObject extends DurableObject<Env> {
     );
   }
 
-  /** Ends a commit's wait for readers. */
+  /** Ends a commit's wait for readers, which was in vain. */
   async endConversion(call: Call, id: LockId): Promise<Result<null>> {
     const opened = await this.#shell.open(call);
     if (!opened.ok) return opened;
     const decision = this.#shell.decide(opened.value, { type: "endConversion", id, holder: call.caller.agent });
-    this.#shell.commit({ decision });
+    this.#shell.commit({ decision, events: [refused(call.caller, call.action, "readers_present", { lock: id })] });
     return ok(null);
   }
 

@@ -39,12 +39,12 @@ async function optimistically(agent: Holdfast, file: string, element: string): P
 
 async function locked(agent: Holdfast, file: string, element: string): Promise<LockWait> {
   const asked = performance.now();
-  const { lockId } = await agent.acquire(file, { level: "exclusive", ttl: TTL, wait: WAIT });
+  const wanted = { level: "exclusive", ttl: TTL, wait: WAIT, content: true } as const;
+  const { lockId, content } = await agent.acquire(file, wanted);
   const waited = performance.now() - asked;
-  const text = expected(await agent.read(file));
+  const text = content?.data ?? expected(await agent.read(file));
   await sleep(THINK_MS);
-  expected(await agent.write(file, withElement(text, element), { lock: lockId }));
-  expected(await agent.release(file, lockId));
+  expected(await agent.write(file, withElement(text, element), { lock: lockId, release: true }));
   return waited;
 }
 
@@ -63,7 +63,12 @@ export function holdfastModes(world: World, members: readonly Member[]): Mode[] 
       `If-Match, retried after a random part of ${RETRY.base} ms, doubling up to ${RETRY.cap} ms`,
       optimistically,
     ),
-    mode("lock", "(c) lock", `exclusive lock, waited for in the queue (up to ${WAIT} s), ttl ${TTL} s`, locked),
+    mode(
+      "lock",
+      "(c) lock",
+      `exclusive lock, waited for in the queue (up to ${WAIT} s); its answer carries the content, the write releases it`,
+      locked,
+    ),
   ];
 }
 

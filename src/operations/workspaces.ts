@@ -12,7 +12,7 @@ import { findEvents, type LoggedEvent } from "../platform/audit.ts";
 import { Directory } from "../platform/directory.ts";
 import { reach } from "../platform/objects.ts";
 import { workspaceOperation } from "./operation.ts";
-import { agentId, DONE, done, isoTime, limit, name, time } from "./schemas.ts";
+import { agentId, DONE, done, flag, isoTime, limit, name, time } from "./schemas.ts";
 
 const role = z.enum(ROLES);
 
@@ -182,7 +182,7 @@ const listFiles = workspaceOperation({
   effect: "reads",
   input: z.strictObject({
     folder: z.string().default("/"),
-    recursive: z.stringbool().or(z.boolean()).default(false),
+    recursive: flag,
     limit,
     cursor: z.string().optional().describe("`next` of the page before"),
   }),
