@@ -8,6 +8,7 @@ import type { Call } from "../src/domain/calls.ts";
 import type { FileContent, FileView, NewContent, NewFile, WriteTerms } from "../src/domain/content.ts";
 import { accepted, type EventDetail } from "../src/domain/events.ts";
 import type { AgentId, LockId, WorkspaceId, WorkspacePath } from "../src/domain/ids.ts";
+import type { LockAnswer, LockOverview } from "../src/domain/locks/answers.ts";
 import { standingOf } from "../src/domain/locks/decide.ts";
 import { type Request as LockRequest, NO_LOCKS } from "../src/domain/locks/state.ts";
 import { err, ok, type Result } from "../src/domain/result.ts";
@@ -16,7 +17,7 @@ import type { Version } from "../src/domain/versions.ts";
 import { announceBlob, commitVersion, contentOf, lockRight, view, writeRight } from "./file/contents.ts";
 import { beginCreation, createFile } from "./file/creation.ts";
 import { Jobs } from "./file/jobs.ts";
-import { asOfNow, type LockAnswer, type LockOverview, perform, toAnswer, toOverview } from "./file/locking.ts";
+import { asOfNow, perform, toAnswer, toOverview } from "./file/locking.ts";
 import { finishDeletion, rename } from "./file/naming.ts";
 import { FileShell } from "./file/shell.ts";
 

@@ -6,33 +6,18 @@
 import { DurableObject } from "cloudflare:workers";
 import type { AccessLease, Call, Caller } from "../src/domain/calls.ts";
 import { accepted, type EventBatch, type EventDetail } from "../src/domain/events.ts";
-import type { AgentId, FileId, OrganizationId, WorkspacePath } from "../src/domain/ids.ts";
+import type { AgentId, FileId, WorkspacePath } from "../src/domain/ids.ts";
 import { DEFAULT_POLICY, type LockPolicy, policyFault } from "../src/domain/locks/policy.ts";
 import type { Role } from "../src/domain/permissions.ts";
 import { err, ok, type Result } from "../src/domain/result.ts";
+import type { ListPage, ListQuery, Member, NewWorkspace, WorkspaceView } from "../src/domain/workspaces.ts";
 import { Archive } from "./workspace/archive.ts";
-import { listFolder, type ListPage, type ListQuery } from "./workspace/listing.ts";
+import { listFolder } from "./workspace/listing.ts";
 import { setMember } from "./workspace/members.ts";
 import { type Naming, register, relink, resolve, type Resolved } from "./workspace/names.ts";
 import { receive } from "./workspace/receipt.ts";
 import { WorkspaceShell } from "./workspace/shell.ts";
-import type { Member, WorkspaceRecord } from "./workspace/tables.ts";
-
-export interface NewWorkspace {
-  number: number;
-  organization: OrganizationId;
-  name: string;
-  creator: { agent: AgentId; name: string };
-}
-
-export interface WorkspaceView {
-  name: string;
-  policy: LockPolicy;
-  createdAt: number;
-  createdBy: AgentId;
-  /** The caller's own. */
-  role: Role;
-}
+import type { WorkspaceRecord } from "./workspace/tables.ts";
 
 export class WorkspaceObject extends DurableObject<Env> {
   /** Tells one life of the object from the next. */

@@ -3,6 +3,7 @@
 import type { Call } from "../../src/domain/calls.ts";
 import { accepted, type EventDetail } from "../../src/domain/events.ts";
 import type { AgentId, LockId } from "../../src/domain/ids.ts";
+import type { LockAnswer, LockOverview } from "../../src/domain/locks/answers.ts";
 import {
   type Decision,
   type LockCommand,
@@ -10,24 +11,9 @@ import {
   standingOf,
   toHolderView,
 } from "../../src/domain/locks/decide.ts";
-import { type LockState, NO_LOCKS, type Request } from "../../src/domain/locks/state.ts";
-import type { HolderView } from "../../src/domain/problems.ts";
+import { type LockState, NO_LOCKS } from "../../src/domain/locks/state.ts";
 import { ok, type Result } from "../../src/domain/result.ts";
 import type { FileShell, Opened } from "./shell.ts";
-
-/** A request's standing, with what surrounds it. */
-export interface LockAnswer {
-  standing: Standing;
-  holders: HolderView[];
-  queueLength: number;
-}
-
-export interface LockOverview {
-  locks: (HolderView & { mine: LockId | null })[];
-  queue: (Pick<Request, "holder" | "level" | "priority" | "purpose" | "arrivedAt"> & { mine: LockId | null })[];
-  /** No commit below this token is accepted. */
-  fence: number;
-}
 
 /** Performs a command. Its answer is remembered under the call's Idempotency-Key, so it must not be null. */
 export async function perform<T extends object | true>(

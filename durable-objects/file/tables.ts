@@ -11,7 +11,7 @@ import type { Database } from "../sql.ts";
 /**
  * staged: durable, but without a name yet · live · deleting: gone for everyone, its name not yet free · deleted.
  */
-export type FileStatus = "staged" | "live" | "deleting" | "deleted";
+type FileStatus = "staged" | "live" | "deleting" | "deleted";
 
 export interface FileRecord {
   workspace: WorkspaceId;

@@ -5,8 +5,9 @@ import { accepted } from "../../src/domain/events.ts";
 import type { AgentId } from "../../src/domain/ids.ts";
 import { reduces, type Role } from "../../src/domain/permissions.ts";
 import { ok, type Result } from "../../src/domain/result.ts";
+import type { Member } from "../../src/domain/workspaces.ts";
 import type { WorkspaceShell } from "./shell.ts";
-import type { Member, WorkspaceRecord } from "./tables.ts";
+import type { WorkspaceRecord } from "./tables.ts";
 
 /** Gives an agent a role, or (null) takes away the one it has. */
 export async function setMember(

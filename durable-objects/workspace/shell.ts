@@ -8,12 +8,13 @@ import { LIMITS } from "../../src/domain/limits.ts";
 import { ROLE_PERMISSIONS } from "../../src/domain/permissions.ts";
 import type { Problem } from "../../src/domain/problems.ts";
 import { type Err, err, ok, type Result } from "../../src/domain/result.ts";
+import type { Member } from "../../src/domain/workspaces.ts";
 import { Alarm } from "../alarm.ts";
 import { Replies } from "../replies.ts";
 import { Database } from "../sql.ts";
 import { Grants } from "./grants.ts";
 import { Stream } from "./stream.ts";
-import { type Member, type WorkspaceRecord, WorkspaceTables } from "./tables.ts";
+import { type WorkspaceRecord, WorkspaceTables } from "./tables.ts";
 
 /** A workspace that the caller may act in now. */
 export interface Opened {

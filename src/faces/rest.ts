@@ -8,7 +8,7 @@ import { type Asked, perform } from "../operations/perform.ts";
 import { OPERATIONS } from "../operations/registry.ts";
 import type { Incoming } from "../platform/blobs.ts";
 import { contentResponse } from "./content.ts";
-import { docsPage } from "./docs.ts";
+import { docs } from "./docs.ts";
 import { openApiDocument } from "./openapi.ts";
 import { problemResponse } from "./problems.ts";
 import { type Route, routesOf } from "./routes.ts";
@@ -20,7 +20,7 @@ export const rest = new Hono<{ Bindings: Env }>();
 rest.get("/", (c) => c.redirect("/api/docs"));
 rest.get("/health", (c) => c.json({ status: "ok" }));
 rest.get("/api/openapi.json", (c) => c.json(openApiDocument(new URL(c.req.url).origin)));
-rest.get("/api/docs", (c) => c.html(docsPage));
+rest.route("/api/docs", docs);
 
 const ROUTES = OPERATIONS.flatMap(routesOf);
 for (const route of ROUTES) {

@@ -1,7 +1,7 @@
 // Owns the operations on a file's locks.
 
 import { z } from "zod";
-import type { LockAnswer, LockOverview } from "../../durable-objects/file/locking.ts";
+import type { LockAnswer, LockOverview } from "../domain/locks/answers.ts";
 import type { Call } from "../domain/calls.ts";
 import type { FileId, LockId } from "../domain/ids.ts";
 import { LIMITS } from "../domain/limits.ts";

@@ -7,15 +7,15 @@ import type { AuditEvent } from "../../src/domain/events.ts";
 import type { FileId } from "../../src/domain/ids.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
 import { whileBroken } from "../support/faults.ts";
-import { newTeam } from "../support/client.ts";
+import { workspaceObject, world } from "../support/workerd.ts";
 
-let stub: DurableObjectStub<import("../../src/index.ts").WorkspaceObject>;
+let stub: ReturnType<typeof workspaceObject>;
 let number: number;
 let file: FileId;
 
 beforeEach(async () => {
-  const { workspace } = await newTeam();
-  stub = env.WORKSPACES.get(env.WORKSPACES.idFromString(workspace));
+  const workspace = await world.workspace(await world.organization());
+  stub = workspaceObject(workspace);
   number = (await env.DB.prepare("SELECT number FROM workspaces WHERE id = ?").bind(workspace).first("number")) ?? 0;
   file = env.FILES.newUniqueId().toString() as FileId;
 });

@@ -31,7 +31,7 @@ export type LockCommand =
 /** Where a request stands: holding its lock, or waiting with the queue before it. */
 export type Standing = { status: "granted"; lock: Lock } | { status: "waiting"; waiter: Waiter; position: number };
 
-export type LockReply = { type: "standing"; standing: Standing } | { type: "token"; token: number } | { type: "done" };
+type LockReply = { type: "standing"; standing: Standing } | { type: "token"; token: number } | { type: "done" };
 
 export interface Decision {
   state: LockState;
@@ -228,7 +228,7 @@ function late(state: LockState, use: LateUse, id: LockId, holder: AgentId): Prob
   return { code: `${use}_after_${ended.cause}`, at: ended.at, by: ended.by, lock: id };
 }
 
-export function locked(state: LockState, now: number): Extract<Problem, { code: "locked" }> {
+function locked(state: LockState, now: number): Extract<Problem, { code: "locked" }> {
   return {
     code: "locked",
     holders: state.locks.map(toHolderView),

@@ -49,12 +49,12 @@ export interface Waiter extends Request {
 }
 
 /** The U→X conversion of a commit that waits for readers: no new readers, nobody from the queue. */
-export interface Conversion {
+interface Conversion {
   lock: LockId;
   deadline: number;
 }
 
-export interface Ended {
+interface Ended {
   id: LockId;
   holder: AgentId;
   cause: EndCause;
