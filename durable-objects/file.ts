@@ -5,7 +5,7 @@
 
 import { DurableObject } from "cloudflare:workers";
 import type { Call } from "../src/domain/calls.ts";
-import type { FileContent, FileView, NewContent, NewFile, WriteTerms } from "../src/domain/content.ts";
+import type { Announced, FileContent, FileView, NewContent, NewFile, WriteTerms } from "../src/domain/content.ts";
 import { accepted, type EventDetail } from "../src/domain/events.ts";
 import type { AgentId, LockId, WorkspaceId, WorkspacePath } from "../src/domain/ids.ts";
 import type { LockAnswer, LockOverview } from "../src/domain/locks/answers.ts";
@@ -14,7 +14,15 @@ import { type Request as LockRequest, NO_LOCKS } from "../src/domain/locks/state
 import { err, ok, type Result } from "../src/domain/result.ts";
 import { CLAIM, type Turn, YOUR_TURN } from "../src/domain/turns.ts";
 import type { Version } from "../src/domain/versions.ts";
-import { announceBlob, commitVersion, contentOf, lockRight, view, writeRight } from "./file/contents.ts";
+import {
+  announceBlob,
+  answeredBefore,
+  commitVersion,
+  contentOf,
+  lockRight,
+  view,
+  writeRight,
+} from "./file/contents.ts";
 import { beginCreation, createFile } from "./file/creation.ts";
 import { Jobs } from "./file/jobs.ts";
 import { asOfNow, perform, toAnswer, toOverview } from "./file/locking.ts";
@@ -123,15 +131,16 @@ export class FileObject extends DurableObject<Env> {
     return before.value ?? commitVersion(this.#shell, opened.value, call, content, terms, request);
   }
 
-  /** Says whether a write would be let in now, and announces its blob. Answers the key to put it under. */
-  async beginUpload(call: Call, terms: WriteTerms, request: string): Promise<Result<string>> {
+  /** Says whether a write would be let in now, and announces its blob. */
+  async beginUpload(call: Call, terms: WriteTerms, request: string): Promise<Result<Announced>> {
     const opened = await this.#shell.open(call);
     if (!opened.ok) return opened;
-    const before = this.#shell.replies.find(call);
+    const before = answeredBefore(this.#shell, call);
     if (!before.ok) return before;
+    if (before.value !== null) return ok(before.value);
     const right = writeRight(this.#shell, opened.value, call, terms);
     const mayWait = !right.ok && right.problem.problem.code === "readers_present";
-    if (!right.ok && !mayWait && before.value === null) return this.#shell.refuse(call, right.problem.problem);
+    if (!right.ok && !mayWait) return this.#shell.refuse(call, right.problem.problem);
     return ok(announceBlob(this.#shell, opened.value.record.workspace, request));
   }
 
@@ -186,7 +195,7 @@ export class FileObject extends DurableObject<Env> {
     workspace: WorkspaceId,
     path: WorkspacePath,
     request: string,
-  ): Promise<Result<string>> {
+  ): Promise<Result<Announced>> {
     return beginCreation(this.#shell, call, workspace, path, request);
   }
 
@@ -220,6 +229,7 @@ export class FileObject extends DurableObject<Env> {
   override async webSocketClose(socket: WebSocket): Promise<void> {
     const { record } = this.#shell;
     const { lock } = this.#shell.sockets.turnOf(socket);
+    this.#shell.sockets.close(socket);
     if (record === null) return;
     const at = this.#shell.at(record.policy);
     this.#shell.commit({ decision: this.#shell.decide({ record, at }, { type: "disconnect", id: lock }) });

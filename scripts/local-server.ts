@@ -37,6 +37,8 @@ export interface LocalServerOptions {
   config?: string;
   /** Another Worker that exports the same object classes; the default is the configuration's. */
   entry?: string;
+  /** The entry as bundled before (see bundle.ts), for those who start often: bundling takes a second. */
+  modules?: V4ModuleDefinition[];
   /** Override what `.dev.vars` says. */
   secrets?: Record<string, string>;
   /** What the Worker logs; by default it goes to standard error. */
@@ -59,7 +61,10 @@ export async function startLocalServer(options: LocalServerOptions): Promise<Loc
   const file = options.config ?? WRANGLER_CONFIG;
   await assertPortIsFree(options.port);
   // Wrangler takes most of a second to load: here, while the one that bundles is at work.
-  const [modules, wrangler] = await Promise.all([bundleWorker(file, options.entry), import("wrangler")]);
+  const [modules, wrangler] = await Promise.all([
+    options.modules ?? bundleWorker(file, options.entry),
+    import("wrangler"),
+  ]);
   const config = Config.parse(wrangler.unstable_readConfig({ config: file }));
   // Its declaration loses the shape (an `Omit` over an index signature); the value has it.
   const bindings = wrangler.unstable_getMiniflareWorkerOptions(file).workerOptions as V4WorkerOptionsShape;

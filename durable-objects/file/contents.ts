@@ -2,6 +2,7 @@
 
 import type { Call } from "../../src/domain/calls.ts";
 import type {
+  Announced,
   ContentSource,
   FileContent,
   FileView,
@@ -137,11 +138,11 @@ function store(shell: FileShell, version: Version, content: NewContent, request:
   }
 }
 
-/** Announces a blob before it is put, so that it is known whatever happens next. Answers the key to put it under. */
-export function announceBlob(shell: FileShell, workspace: WorkspaceId, request: string): string {
+/** Announces a blob before it is put, so that it is known whatever happens next. */
+export function announceBlob(shell: FileShell, workspace: WorkspaceId, request: string): Announced {
   const key = `${workspace}/${shell.id}/${request}`;
   shell.commit({ also: () => shell.tables.addGarbage(key, Date.now() + LIMITS.UPLOAD_DEADLINE_MS) });
-  return key;
+  return { key };
 }
 
 export function view(shell: FileShell, record: FileRecord): Result<FileView> {
@@ -168,4 +169,15 @@ export function contentOf(shell: FileShell, record: FileRecord, n: number | null
 function sourceOf({ bytes, blobKey }: { bytes: ArrayBuffer | null; blobKey: string | null }): ContentSource | null {
   if (bytes !== null) return { kind: "inline", bytes: new Uint8Array(bytes) };
   return blobKey === null ? null : { kind: "blob", key: blobKey };
+}
+
+/** The answer already given to this write or creation, to be known before its content is taken in again. */
+export function answeredBefore(
+  shell: FileShell,
+  call: Call,
+): Result<Extract<Announced, { answered: FileView }> | null> {
+  const before = shell.replies.find<Result<FileView>>(call);
+  if (!before.ok) return before;
+  if (before.value === null) return ok(null);
+  return before.value.ok ? ok({ answered: before.value.value }) : before.value;
 }

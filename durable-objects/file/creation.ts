@@ -1,10 +1,10 @@
 // Owns the making of a file: its content first, then its name.
 
 import type { Call } from "../../src/domain/calls.ts";
-import type { FileView, NewFile } from "../../src/domain/content.ts";
+import type { Announced, FileView, NewFile } from "../../src/domain/content.ts";
 import type { WorkspaceId, WorkspacePath } from "../../src/domain/ids.ts";
 import { err, ok, type Result } from "../../src/domain/result.ts";
-import { announceBlob, blankRecord, stageFile, view } from "./contents.ts";
+import { announceBlob, answeredBefore, blankRecord, stageFile, view } from "./contents.ts";
 import { takeName } from "./naming.ts";
 import type { FileShell } from "./shell.ts";
 
@@ -32,21 +32,22 @@ export async function createFile(
   return named.ok ? view(shell, record) : named;
 }
 
-/** Announces the blob of a file that is yet to be created; answers its key. The caller must be allowed to create it. */
+/** Announces the blob of a file that is yet to be created. The caller must be allowed to create it. */
 export async function beginCreation(
   shell: FileShell,
   call: Call,
   workspace: WorkspaceId,
   path: WorkspacePath,
   request: string,
-): Promise<Result<string>> {
+): Promise<Result<Announced>> {
   const known = shell.record;
-  if (known !== null) {
-    const resumes = known.status === "staged" && known.organization === call.caller.organization;
-    return resumes
-      ? ok(announceBlob(shell, workspace, request))
-      : err({ code: "path_taken", path: known.path, by: "file" });
-  }
+  if (known !== null && known.organization !== call.caller.organization)
+    return err({ code: "not_found", what: "file" });
+  const before = answeredBefore(shell, call);
+  if (!before.ok) return before;
+  if (before.value !== null) return ok(before.value);
+  if (known?.status === "staged") return ok(announceBlob(shell, workspace, request));
+  if (known !== null) return err({ code: "path_taken", path: known.path, by: "file" });
   const blank = blankRecord(call, { workspace, path });
   const lease = await shell.askForLease(blank, call);
   if (!lease.ok) return lease;

@@ -38,3 +38,6 @@ export interface FileView {
 export interface FileContent extends FileView {
   source: ContentSource;
 }
+
+/** Where large content may be put; or, of a request answered before, that answer. */
+export type Announced = { key: string } | { answered: FileView };

@@ -69,7 +69,7 @@ export const LIMITS = {
   SHIP_DELAY_MS: 10 * SECOND_MS,
   SHIP_BATCH_MAX: 500,
   /** A file that gathers this many ships without waiting. */
-  SHIP_EARLY_AT: 100,
+  SHIP_EARLY_AT: 400,
   /** Events kept in the file's own row before they spill into a row of their own (2 MB a row). */
   OUTBOX_ROW_MAX: 32,
   SHIP_RETRY_MIN_MS: 2 * SECOND_MS,

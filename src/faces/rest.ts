@@ -6,7 +6,7 @@ import { err, ok, type Result } from "../domain/result.ts";
 import type { Operation } from "../operations/operation.ts";
 import { type Asked, perform } from "../operations/perform.ts";
 import { OPERATIONS } from "../operations/registry.ts";
-import type { Incoming } from "../platform/blobs.ts";
+import { type Incoming, readUpTo } from "../platform/blobs.ts";
 import { contentResponse } from "./content.ts";
 import { docs } from "./docs.ts";
 import { openApiDocument } from "./openapi.ts";
@@ -64,7 +64,7 @@ async function gather(
   params: Record<string, string>,
 ): Promise<Result<Asked>> {
   const { operation, byPath } = route;
-  const query = Object.fromEntries(new URL(request.url).searchParams);
+  const query = queryOf(request.url);
   const { path, ...rest } = query;
   const takesJson = operation.method !== "GET" && operation.method !== "DELETE" && operation.takesContent === undefined;
   const body = takesJson ? await readJson(request) : ok({});
@@ -87,6 +87,11 @@ async function gather(
   });
 }
 
+function queryOf(url: string): Record<string, string> {
+  const start = url.indexOf("?");
+  return start === -1 ? {} : Object.fromEntries(new URLSearchParams(url.slice(start)));
+}
+
 function headerInput(operation: Operation, request: Request): Record<string, string> {
   const entries = Object.entries<string | undefined>(operation.headers ?? {});
   return Object.fromEntries(
@@ -102,18 +107,9 @@ const invalidBody = (message: string): Result<never> =>
 
 /** A JSON object, or nothing, which is an empty one. Whatever type the client says it is. */
 async function readJson(request: Request): Promise<Result<Record<string, unknown>>> {
-  let text = "";
-  if (request.body !== null) {
-    const decoder = new TextDecoder();
-    let size = 0;
-    for await (const chunk of request.body as ReadableStream<Uint8Array>) {
-      size += chunk.length;
-      if (size > LIMITS.JSON_BODY_MAX_BYTES)
-        return err({ code: "content_too_large", maxBytes: LIMITS.JSON_BODY_MAX_BYTES });
-      text += decoder.decode(chunk, { stream: true });
-    }
-    text += decoder.decode();
-  }
+  const bytes = await readUpTo(request.body, LIMITS.JSON_BODY_MAX_BYTES);
+  if (bytes === null) return err({ code: "content_too_large", maxBytes: LIMITS.JSON_BODY_MAX_BYTES });
+  const text = new TextDecoder().decode(bytes);
   if (text.trim() === "") return ok({});
   try {
     const value: unknown = JSON.parse(text);

@@ -2,12 +2,12 @@
 
 import { z } from "zod";
 import type { Call } from "../domain/calls.ts";
-import type { FileView, NewContent, WriteTerms } from "../domain/content.ts";
+import type { Announced, FileView, NewContent, WriteTerms } from "../domain/content.ts";
 import type { FileId, LockId } from "../domain/ids.ts";
 import { LIMITS } from "../domain/limits.ts";
 import { err, ok, type Result } from "../domain/result.ts";
 import { names } from "../domain/versions.ts";
-import { openContent, putBlob, receive } from "../platform/blobs.ts";
+import { digestOf, openContent, putBlob, receive } from "../platform/blobs.ts";
 import { type FileStub, fileStub, reach } from "../platform/objects.ts";
 import { TurnSocket } from "../platform/turns.ts";
 import { type Context, contentOperation, type FileContext, fileOperation, type NewFileContext } from "./operation.ts";
@@ -103,13 +103,15 @@ const writeFile = fileOperation({
   async handle(context, input) {
     const { file, call, repeatable } = context;
     const terms = toTerms(input);
-    const content = await takeIn(context, () =>
+    const taken = await takeIn(context, () =>
       reach("file", false, () => file().beginUpload(call, terms, context.request)),
     );
-    if (!content.ok) return content;
-    const commit = () => reach("file", repeatable, () => file().write(call, content.value, terms, context.request));
+    if (!taken.ok) return taken;
+    const { content } = taken.value;
+    if (content === null) return showFor(taken.value.answered, taken.value.sha256);
+    const commit = () => reach("file", repeatable, () => file().write(call, content, terms, context.request));
     const written = await commitWhenReadersAreGone(context, commit, terms.lock, input.wait);
-    return written.ok ? ok(showFile(written.value)) : written;
+    return written.ok ? showFor(written.value, content.sha256) : written;
   },
   async create(context, input) {
     if (input.lock !== undefined) return err({ code: "not_found", what: "file" });
@@ -119,7 +121,7 @@ const writeFile = fileOperation({
     if (isThere && input.ifNoneMatch !== undefined && names(input.ifNoneMatch, "*")) {
       return err({ code: "precondition_failed", etag: null });
     }
-    return created.ok ? ok(showFile(created.value)) : created;
+    return created.ok ? showFor(created.value.view, created.value.sha256) : created;
   },
 });
 
@@ -182,36 +184,54 @@ const copyFile = fileOperation({
       { ...context, incoming, workspaceId: workspace, path: input.to },
       { ...call, lease: null },
     );
-    return created.ok ? ok(showFile(created.value)) : created;
+    return created.ok ? ok(showFile(created.value.view)) : created;
   },
 });
 
 const streamOf = (content: Uint8Array | ReadableStream<Uint8Array>): ReadableStream<Uint8Array> =>
   content instanceof ReadableStream ? content : new Blob([content]).stream();
 
+/** Content that was taken in; or, of a request that was answered before, that answer. With the digest of what came. */
+type Taken = { sha256: string | null } & ({ content: NewContent } | { content: null; answered: FileView });
+
 /** Takes content in: small content is read, large content is put under a key that the file announced before. */
-async function takeIn(
-  { env, incoming }: Context,
-  announce: () => Promise<Result<string>>,
-): Promise<Result<NewContent>> {
+async function takeIn({ env, incoming }: Context, announce: () => Promise<Result<Announced>>): Promise<Result<Taken>> {
   const received = await receive(incoming);
   if (!received.ok) return received;
-  if (received.value.kind === "inline") return ok(received.value.content);
-  const key = await announce();
-  return key.ok ? putBlob(env.BLOBS, key.value, incoming, received.value.length) : key;
+  if (received.value.kind === "inline") return ok(asTaken(received.value.content));
+  const announced = await announce();
+  if (!announced.ok) return announced;
+  if ("answered" in announced.value) {
+    return ok({ content: null, ...announced.value, sha256: await digestOf(incoming.body) });
+  }
+  const content = await putBlob(env.BLOBS, announced.value.key, incoming, received.value.length);
+  return content.ok ? ok(asTaken(content.value)) : content;
+}
+
+const asTaken = (content: NewContent): Taken => ({ content, sha256: content.sha256 });
+
+/** Shows what was written; but not to a repetition with other bytes, which its Idempotency-Key does not stand for. */
+function showFor(view: FileView, sha256: string | null): Result<z.infer<typeof file>> {
+  return view.version.sha256 === sha256 ? ok(showFile(view)) : err({ code: "idempotency_key_reused" });
 }
 
 /** Creates a file: the Worker mints its id and calls its object first, so that it lives near its creator. */
-async function createFile(context: Omit<NewFileContext, "workspace">, call: Call): Promise<Result<FileView>> {
+async function createFile(
+  context: Omit<NewFileContext, "workspace">,
+  call: Call,
+): Promise<Result<{ view: FileView; sha256: string | null }>> {
   const { env, workspaceId: workspace, path, request } = context;
   const id = newFileId(env, call, workspace);
   const file = (): FileStub => fileStub(env, id);
-  const content = await takeIn(context, () =>
+  const taken = await takeIn(context, () =>
     reach("file", false, () => file().beginCreation(call, workspace, path, request)),
   );
-  if (!content.ok) return content;
-  const made = { workspace, path, content: content.value, ifMatch: null };
-  return reach("file", context.repeatable, () => file().create(call, made, request));
+  if (!taken.ok) return taken;
+  const { content, sha256 } = taken.value;
+  if (content === null) return ok({ view: taken.value.answered, sha256 });
+  const made = { workspace, path, content, ifMatch: null };
+  const created = await reach("file", context.repeatable, () => file().create(call, made, request));
+  return created.ok ? ok({ view: created.value, sha256 }) : created;
 }
 
 /** The same Idempotency-Key names the same object, so a repeated creation finds its first self. */

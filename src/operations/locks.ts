@@ -37,6 +37,9 @@ const queued = z.object({
   queueLength: z.number().int(),
   grantedBy: time.describe("the stated bound: granted by then at the latest, as long as you stay in the queue"),
   waitAtMost: z.number().describe("seconds; the same bound, from the answer on"),
+  collectWithin: z
+    .number()
+    .describe("seconds from the grant on, then it passes on: keep a request open with `wait`, or poll more often"),
   resumeWithin: z.number().describe("seconds; ask again with the ticket by then, or the place is lost"),
   holders: z.array(holder),
 });
@@ -55,6 +58,7 @@ function showStanding(fileId: FileId, { standing, holders, queueLength }: LockAn
     queueLength,
     grantedBy: isoTime(waiter.promisedBy),
     waitAtMost: secondsUntil(waiter.promisedBy),
+    collectWithin: LIMITS.CLAIM_WINDOW_MS / 1000,
     resumeWithin: LIMITS.WAITER_LEASE_MS / 1000,
     holders: holders.map(showHolder),
   };

@@ -120,13 +120,14 @@ function acquire(draft: Draft, request: Request, queue: boolean, at: Surrounding
   const known = standingOf(draft.state, request.id);
   if (known !== null) return ok({ type: "standing", standing: known });
   if (request.ttlMs > at.policy.maxTtlMs) return err({ code: "lock_ttl_too_long", maxMs: at.policy.maxTtlMs });
-  if (draft.state.queue.length >= LIMITS.QUEUE_MAX) return err({ code: "queue_full", limit: LIMITS.QUEUE_MAX });
 
   const joined = draftOf(draft.state);
   joined.emit({ type: "joined", waiter: toWaiter(draft.state, request, at) });
   grantWhatCanBe(joined, at);
   const granted = joined.state.locks.some((lock) => lock.id === request.id);
   if (!granted && !queue) return err(locked(draft.state, at.now));
+  const isFull = draft.state.queue.length >= LIMITS.QUEUE_MAX;
+  if (!granted && isFull) return err({ code: "queue_full", limit: LIMITS.QUEUE_MAX });
 
   joined.events.forEach(draft.emit);
   if (granted) draft.emit({ type: "claimed", id: request.id, expiresAt: at.now + request.ttlMs });

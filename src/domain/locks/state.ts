@@ -44,6 +44,8 @@ export interface Waiter extends Request {
   passed: number;
   /** The waiter's own lease: it counts as gone after this time, unless its connection is open. */
   seenUntil: number;
+  /** Whether that lease is the grace given after an eviction may have lost its polls. Given once between them. */
+  inGrace: boolean;
   /** The stated bound: granted by then at the latest, as long as it stays. Epoch milliseconds. */
   promisedBy: number;
 }
@@ -119,7 +121,7 @@ export function evolve(state: LockState, event: LockEvent): LockState {
     case "graced":
       return changeLock(state, event.id, { expiresAt: event.expiresAt, inGrace: true });
     case "seen":
-      return { ...state, queue: state.queue.map((w) => (w.id === event.id ? { ...w, seenUntil: event.until } : w)) };
+      return changeWaiter(state, event.id, { seenUntil: event.until, inGrace: false });
     case "upgraded": {
       const token = state.lastToken + 1;
       return { ...changeLock(state, event.id, { level: "write", token }), lastToken: token, fence: token };
@@ -173,6 +175,10 @@ function offer(state: LockState, id: LockId, at: number, claimBy: number): LockS
 
 function changeLock(state: LockState, id: LockId, change: Partial<Lock>): LockState {
   return { ...state, locks: state.locks.map((lock) => (lock.id === id ? { ...lock, ...change } : lock)) };
+}
+
+function changeWaiter(state: LockState, id: LockId, change: Partial<Waiter>): LockState {
+  return { ...state, queue: state.queue.map((waiter) => (waiter.id === id ? { ...waiter, ...change } : waiter)) };
 }
 
 function end(state: LockState, { id, cause, at, by }: Extract<LockEvent, { type: "ended" }>): LockState {
