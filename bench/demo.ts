@@ -7,7 +7,7 @@
 import { parseArgs } from "node:util";
 import { failuresOf, pipelineText, raceText } from "./demo/words.ts";
 import { runPipeline } from "./etl/pipeline.ts";
-import { holdfastModes } from "./race/holdfast.ts";
+import { blindMode, ifMatchMode, lockMode, type Scene } from "./race/holdfast.ts";
 import { ittyMode } from "./race/itty.ts";
 import { type Figures, race } from "./race/race.ts";
 import { openWorld, type World } from "./world.ts";
@@ -38,5 +38,6 @@ try {
 async function runRace(world: World): Promise<Figures[]> {
   const members = [];
   for (let n = 0; n < SIZE.agents; n++) members.push(await world.hire(`racer-${n}`));
-  return race([...holdfastModes(world, members), ittyMode], SIZE);
+  const scene: Scene = [world, members];
+  return race([blindMode(scene), ifMatchMode(scene), lockMode(scene), ittyMode()], SIZE);
 }

@@ -5,10 +5,10 @@ import { expected, Holdfast } from "../client.ts";
 import { Http } from "../http.ts";
 import type { Member, World } from "../world.ts";
 import { EMPTY, withElement } from "./document.ts";
-import { backoff, type Contest, type LockWait, type Mode, THINK_MS } from "./mode.ts";
+import { type Backoff, type Contest, inWords, type LockWait, type Mode, THINK_MS, waitOf } from "./mode.ts";
 
-/** Base and cap in milliseconds: the quickest of those tried (bench/README.md). */
-const RETRY = { base: 20, cap: 1000 };
+/** The quickest of those tried by bench/backoff.ts. */
+const RETRY: Backoff = { base: 20, cap: 1000 };
 /** Seconds. */
 const [TTL, WAIT] = [30, 60];
 
@@ -22,20 +22,22 @@ async function blindly(agent: Holdfast, file: string, element: string): Promise<
   return null;
 }
 
-async function optimistically(agent: Holdfast, file: string, element: string): Promise<LockWait> {
-  for (let attempt = 0; ; attempt++) {
-    const read = await agent.read(file);
-    const text = expected(read);
-    await sleep(THINK_MS);
-    const ifMatch = read.ok ? (read.etag ?? "") : "";
-    const written = await agent.write(file, withElement(text, element), { ifMatch });
-    if (written.ok || written.code !== "precondition_failed") {
-      expected(written);
-      return null;
+const optimistically =
+  (retry: Backoff): Update =>
+  async (agent, file, element) => {
+    for (let attempt = 0; ; attempt++) {
+      const read = await agent.read(file);
+      const text = expected(read);
+      await sleep(THINK_MS);
+      const ifMatch = read.ok ? (read.etag ?? "") : "";
+      const written = await agent.write(file, withElement(text, element), { ifMatch });
+      if (written.ok || written.code !== "precondition_failed") {
+        expected(written);
+        return null;
+      }
+      await sleep(waitOf(retry, attempt));
     }
-    await sleep(backoff(attempt, RETRY));
-  }
-}
+  };
 
 async function locked(agent: Holdfast, file: string, element: string): Promise<LockWait> {
   const asked = performance.now();
@@ -48,31 +50,30 @@ async function locked(agent: Holdfast, file: string, element: string): Promise<L
   return waited;
 }
 
-export function holdfastModes(world: World, members: readonly Member[]): Mode[] {
-  const mode = (name: string, title: string, how: string, update: Update): Mode => ({
-    name,
-    title,
-    how,
-    open: () => openContest(world, members, name, update),
-  });
-  return [
-    mode("blind", "(a) blind", "If-Match: *, as on a plain bucket", blindly),
-    mode(
-      "if-match",
-      "(b) If-Match",
-      `If-Match, retried after a random part of ${RETRY.base} ms, doubling up to ${RETRY.cap} ms`,
-      optimistically,
-    ),
-    mode(
-      "lock",
-      "(c) lock",
-      `exclusive lock, waited for in the queue (up to ${WAIT} s); its answer carries the content, the write releases it`,
-      locked,
-    ),
-  ];
-}
+export type Scene = readonly [world: World, members: readonly Member[]];
 
-async function openContest(world: World, members: readonly Member[], name: string, update: Update): Promise<Contest> {
+export const blindMode = (scene: Scene): Mode => ({
+  name: "blind",
+  title: "(a) blind",
+  how: "If-Match: *, as on a plain bucket",
+  open: () => openContest(scene, "blind", blindly),
+});
+
+export const ifMatchMode = (scene: Scene, retry = RETRY): Mode => ({
+  name: "if-match",
+  title: "(b) If-Match",
+  how: `If-Match, tried again ${inWords(retry)}`,
+  open: () => openContest(scene, `if-match-${retry.base}-${retry.cap}`, optimistically(retry)),
+});
+
+export const lockMode = (scene: Scene): Mode => ({
+  name: "lock",
+  title: "(c) lock",
+  how: `exclusive lock of ${TTL} s, waited for in the queue; its answer carries the content, the write releases it`,
+  open: () => openContest(scene, "lock", locked),
+});
+
+async function openContest([world, members]: Scene, name: string, update: Update): Promise<Contest> {
   const http = new Http(world.url);
   const agents = members.map(({ key }) => new Holdfast(http, key));
   const path = `/race/${name}.json`;

@@ -7,30 +7,30 @@ import { z } from "zod";
 import { Http, type Received } from "../http.ts";
 import { startTemporary } from "../world.ts";
 import { EMPTY, withElement } from "./document.ts";
-import { backoff, type Contest, type LockWait, type Mode, THINK_MS } from "./mode.ts";
+import { type Backoff, type Contest, inWords, type LockWait, type Mode, THINK_MS, waitOf } from "./mode.ts";
 
 const CONFIG = join(import.meta.dirname, "..", "itty-lock", "wrangler.toml");
-/** Base and cap in milliseconds: the quickest of those tried (bench/README.md). */
-const POLL = { base: 10, cap: 200 };
+/** The quickest of those tried by bench/backoff.ts. */
+const POLL: Backoff = { base: 10, cap: 100 };
 const TTL_MS = 30_000;
 const NAME = "race.json";
 
 const Acquired = z.object({ granted: z.boolean() });
 
-export const ittyMode: Mode = {
+export const ittyMode = (poll = POLL): Mode => ({
   name: "itty",
   title: "(d) itty-durable",
-  how: `a lock of ${TTL_MS / 1000} s in an itty-durable object, polled after a random part of ${POLL.base} ms, doubling up to ${POLL.cap} ms; plain R2`,
-  open: openContest,
-};
+  how: `a lock of ${TTL_MS / 1000} s in an itty-durable object, polled again ${inWords(poll)}; plain R2`,
+  open: () => openContest(poll),
+});
 
-async function openContest(): Promise<Contest> {
+async function openContest(poll: Backoff): Promise<Contest> {
   const server = await startTemporary({ config: CONFIG });
   const http = new Http(server.url);
   const reset = async () => void succeeded(await http.send("PUT", `/files/${NAME}`, { body: EMPTY }));
   await reset();
   return {
-    update: (agent, element) => update(http, `agent-${agent}`, element),
+    update: (agent, element) => update(http, poll, `agent-${agent}`, element),
     read: async () => succeeded(await http.send("GET", `/files/${NAME}`)).text,
     reset,
     sent: () => http.sent,
@@ -41,9 +41,9 @@ async function openContest(): Promise<Contest> {
   };
 }
 
-async function update(http: Http, holder: string, element: string): Promise<LockWait> {
+async function update(http: Http, poll: Backoff, holder: string, element: string): Promise<LockWait> {
   const asked = performance.now();
-  for (let attempt = 0; !(await acquire(http, holder)); attempt++) await sleep(backoff(attempt, POLL));
+  for (let attempt = 0; !(await acquire(http, holder)); attempt++) await sleep(waitOf(poll, attempt));
   const waited = performance.now() - asked;
   const { text } = succeeded(await http.send("GET", `/files/${NAME}`));
   await sleep(THINK_MS);

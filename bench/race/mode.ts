@@ -26,7 +26,16 @@ export interface Contest {
 /** What an agent does between reading and writing, the same in every mode. Milliseconds. */
 export const THINK_MS = 5;
 
-/** A random wait that doubles its ceiling with each attempt, from `base` up to `cap` ("full jitter"). Milliseconds. */
-export function backoff(attempt: number, { base, cap }: { base: number; cap: number }): number {
+/** How one waits before another attempt. Milliseconds. */
+export interface Backoff {
+  base: number;
+  cap: number;
+}
+
+/** A random wait whose ceiling doubles with each attempt, from `base` up to `cap` ("full jitter"). Milliseconds. */
+export function waitOf({ base, cap }: Backoff, attempt: number): number {
   return Math.random() * Math.min(cap, base * 2 ** attempt);
 }
+
+export const inWords = ({ base, cap }: Backoff): string =>
+  `after a random part of ${base} ms, doubling up to ${cap} ms`;
