@@ -4,7 +4,7 @@
 // Every method opens the file for the caller first (organization, access lease, permission) and answers a Result.
 
 import { DurableObject } from "cloudflare:workers";
-import type { Call } from "../src/domain/calls.ts";
+import { type Call, READING } from "../src/domain/calls.ts";
 import type { Announced, FileContent, FileView, NewContent, NewFile, WriteTerms } from "../src/domain/content.ts";
 import { accepted, type EventDetail, refused } from "../src/domain/events.ts";
 import type { AgentId, LockId, WorkspaceId, WorkspacePath } from "../src/domain/ids.ts";
@@ -12,7 +12,7 @@ import type { LockAnswer, LockOverview } from "../src/domain/locks/answers.ts";
 import { standingOf } from "../src/domain/locks/decide.ts";
 import { type Request as LockRequest, NO_LOCKS } from "../src/domain/locks/state.ts";
 import { err, ok, type Result } from "../src/domain/result.ts";
-import { CLAIM, type Turn, YOUR_TURN } from "../src/domain/turns.ts";
+import { type CarriedContent, CLAIM, type Claimed, type Turn, YOUR_TURN } from "../src/domain/turns.ts";
 import type { Version } from "../src/domain/versions.ts";
 import {
   announceBlob,
@@ -226,8 +226,18 @@ export class FileObject extends DurableObject<Env> {
 
   override async webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
     if (message !== CLAIM) return;
-    const { call, lock } = this.#shell.sockets.turnOf(socket);
-    socket.send(JSON.stringify(await this.claimLock({ ...call, lease: null }, lock)));
+    const { call, lock, content } = this.#shell.sockets.turnOf(socket);
+    const answer = await this.claimLock({ ...call, lease: null }, lock);
+    const isGranted = answer.ok && answer.value.standing.status === "granted";
+    const claimed: Claimed = { answer, content: content && isGranted ? await this.#carry(call) : null };
+    socket.send(JSON.stringify(claimed));
+  }
+
+  /** Reads for the new holder of a lock what it has locked; null if that is too large to travel with it. */
+  async #carry(call: Call): Promise<CarriedContent | null> {
+    const read = await this.read({ ...call, ...READING, lease: null }, null);
+    if (!read.ok || read.value.source.kind === "blob") return null;
+    return { version: read.value.version, base64: read.value.source.bytes.toBase64() };
   }
 
   override async webSocketClose(socket: WebSocket): Promise<void> {

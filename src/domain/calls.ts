@@ -57,3 +57,6 @@ export interface RecallMark {
 export function honours(lease: AccessLease, mark: RecallMark, now: number): boolean {
   return lease.expiresAt > now && lease.epoch >= mark.epoch;
 }
+
+/** What a call becomes when it reads the file that it has just locked. */
+export const READING = { action: "read_file", permission: "files:read", idempotency: null } as const;

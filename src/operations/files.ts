@@ -258,7 +258,11 @@ async function commitWhenReadersAreGone(
   const deadline = Date.now() + waitSeconds * 1000;
   const first = await commit();
   if (first.ok || first.problem.code !== "readers_present" || lock === null) return first;
-  const socket = await TurnSocket.open(file(), { call: { ...call, lease: null, idempotency: null }, lock }, signal);
+  const socket = await TurnSocket.open(
+    file(),
+    { call: { ...call, lease: null, idempotency: null }, lock, content: false },
+    signal,
+  );
   try {
     const came = socket !== null && (await socket.turn(deadline));
     const second = came ? await commit() : first;

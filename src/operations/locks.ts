@@ -2,13 +2,13 @@
 
 import { z } from "zod";
 import type { LockAnswer, LockOverview } from "../domain/locks/answers.ts";
-import type { Call } from "../domain/calls.ts";
-import type { FileContent } from "../domain/content.ts";
+import { type Call, READING } from "../domain/calls.ts";
 import type { FileId, LockId } from "../domain/ids.ts";
 import { LIMITS } from "../domain/limits.ts";
 import { LEVELS, type Lock } from "../domain/locks/state.ts";
 import type { ProblemCode } from "../domain/problems.ts";
 import { ok, type Result } from "../domain/result.ts";
+import type { CarriedContent, Claimed } from "../domain/turns.ts";
 import { asText } from "../platform/encoding.ts";
 import { isFileId, newLockId } from "../platform/ids.ts";
 import { fileStub, reach } from "../platform/objects.ts";
@@ -107,21 +107,32 @@ function showGranted(fileId: FileId, lock: Lock): z.infer<typeof granted> {
   };
 }
 
-/** Reads for the new holder what it locked, so that it need not ask again. */
-async function withContent({ file, call }: FileContext, answer: Standing, wanted: boolean): Promise<Result<Standing>> {
-  if (!wanted || answer.status !== "granted") return ok(answer);
-  const reading: Call = { ...call, action: "read_file", permission: "files:read", idempotency: null };
-  const read = await reach("file", true, () => file().read(reading, null));
-  // The lock is granted all the same; whoever holds it can read by itself.
-  return ok({ ...answer, content: read.ok ? carry(read.value) : null });
+/** The answer, with the content if it was asked for: as it came along, or read now. */
+async function showClaimed(
+  context: FileContext,
+  { answer, content }: Claimed,
+  wanted: boolean,
+): Promise<Result<Standing>> {
+  if (!answer.ok) return answer;
+  const standing = showStanding(context.fileId, answer.value);
+  if (!wanted || standing.status !== "granted") return ok(standing);
+  // If it cannot be read, the lock is granted all the same; its holder can read by itself.
+  return ok({ ...standing, content: show(content ?? (await read(context))) });
 }
 
-function carry({ version: stored, source }: FileContent): z.infer<typeof carriedContent> | null {
-  if (source.kind === "blob") return null;
-  const { version, etag, contentType } = showVersion(stored);
-  const text = asText(source.bytes);
-  const [encoding, data] = text === null ? (["base64", source.bytes.toBase64()] as const) : (["utf-8", text] as const);
-  return { version, etag, contentType, encoding, data };
+async function read({ file, call }: FileContext): Promise<CarriedContent | null> {
+  const found = await reach("file", true, () => file().read({ ...call, ...READING }, null));
+  if (!found.ok || found.value.source.kind === "blob") return null;
+  return { version: found.value.version, base64: found.value.source.bytes.toBase64() };
+}
+
+function show(carried: CarriedContent | null): z.infer<typeof carriedContent> | null {
+  if (carried === null) return null;
+  const { version, etag, contentType } = showVersion(carried.version);
+  const text = asText(Uint8Array.fromBase64(carried.base64));
+  return text === null
+    ? { version, etag, contentType, encoding: "base64", data: carried.base64 }
+    : { version, etag, contentType, encoding: "utf-8", data: text };
 }
 
 const secondsUntil = (epochMs: number): number => Math.max(0, epochMs - Date.now()) / 1000;
@@ -151,11 +162,11 @@ const acquireLock = fileOperation({
   output: standing,
   status: ({ status }) => (status === "granted" ? 201 : 202),
   async handle(context, { level, ttl, priority, purpose, content, wait }) {
-    const { file, fileId, call, repeatable } = context;
+    const { file, call, repeatable } = context;
     const request = { id: newLockId(), level, ttlMs: ttl * 1000, priority, purpose: purpose ?? null };
     const asked = await reach("file", repeatable, () => file().acquireLock(call, request, wait !== undefined));
-    const answer = await waitForTurn(context, asked, wait ?? 0);
-    return answer.ok ? withContent(context, showStanding(fileId, answer.value), content) : answer;
+    const claimed = await waitForTurn(context, asked, { seconds: wait ?? 0, content });
+    return showClaimed(context, claimed, content);
   },
 });
 
@@ -172,10 +183,10 @@ const waitForLock = fileOperation({
   output: standing,
   status: ({ status }) => (status === "granted" ? 200 : 202),
   async handle(context, input) {
-    const { file, fileId, call } = context;
+    const { file, call } = context;
     const claimed = await reach("file", true, () => file().claimLock({ ...call, idempotency: null }, input.lockId));
-    const answer = await waitForTurn(context, claimed, input.wait);
-    return answer.ok ? withContent(context, showStanding(fileId, answer.value), input.content) : answer;
+    const turned = await waitForTurn(context, claimed, { seconds: input.wait, content: input.content });
+    return showClaimed(context, turned, input.content);
   },
 });
 
@@ -300,20 +311,22 @@ const renewLocks = directoryOperation({
 async function waitForTurn(
   { file, call, signal }: FileContext,
   asked: Result<LockAnswer>,
-  seconds: number,
-): Promise<Result<LockAnswer>> {
-  if (!asked.ok || asked.value.standing.status === "granted" || seconds === 0) return asked;
+  { seconds, content }: { seconds: number; content: boolean },
+): Promise<Claimed> {
+  const unclaimed = { answer: asked, content: null };
+  if (!asked.ok || asked.value.standing.status === "granted" || seconds === 0) return unclaimed;
   const deadline = Date.now() + seconds * 1000;
   const lock: LockId = asked.value.standing.waiter.id;
-  const socket = await TurnSocket.open(file(), { call: { ...call, idempotency: null, lease: null }, lock }, signal);
-  if (socket === null) return reach("file", true, () => file().claimLock({ ...call, idempotency: null }, lock));
+  const plain = { ...call, idempotency: null, lease: null };
+  const socket = await TurnSocket.open(file(), { call: plain, lock, content }, signal);
+  if (socket === null) return { ...unclaimed, answer: await reach("file", true, () => file().claimLock(plain, lock)) };
   try {
     for (;;) {
       await socket.turn(deadline);
-      const answer = await socket.claim(Date.now() + ANSWER_MS);
-      if (answer === null) return asked;
-      const claimed = JSON.parse(answer) as Result<LockAnswer>;
-      const waits = claimed.ok && claimed.value.standing.status === "waiting";
+      const message = await socket.claim(Date.now() + ANSWER_MS);
+      if (message === null) return unclaimed;
+      const claimed = JSON.parse(message) as Claimed;
+      const waits = claimed.answer.ok && claimed.answer.value.standing.status === "waiting";
       if (!waits || Date.now() >= deadline || signal.aborted) return claimed;
     }
   } finally {
