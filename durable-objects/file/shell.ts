@@ -201,10 +201,12 @@ export class FileShell {
     return this.#quietUntil > Date.now();
   }
 
-  /** The file leaves nothing behind. */
+  /** The file leaves nothing behind, and may be created anew by a request that names it so. */
   async destroy(): Promise<void> {
     await this.#ctx.storage.deleteAlarm();
     await this.#ctx.storage.deleteAll();
+    this.alarm.fired();
+    this.db.forgetTables();
     this.#record = null;
     this.#savedLocks = NO_LOCKS;
   }
