@@ -23,7 +23,7 @@ export class Program {
   constructor(script: string, args: string[]) {
     this.#child = spawn(process.execPath, [join(import.meta.dirname, "..", script), ...args], {
       detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
     });
     this.#ended = new Promise((resolve) => this.#child.once("close", resolve));
     if (this.#child.stdout !== null) createInterface(this.#child.stdout).on("line", (line) => this.#lines.push(line));
@@ -42,6 +42,10 @@ export class Program {
 
   get hasEnded(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  say(line: string): void {
+    this.#child.stdin?.write(`${line}\n`);
   }
 
   /** SIGKILL to the program and everything it has started; resolves when it is gone. */
@@ -82,8 +86,14 @@ export interface RunningServer {
   world: World;
 }
 
-export async function startServer({ state, bundle }: Home, port: number): Promise<RunningServer> {
-  const program = new Program("support/serve.ts", ["--port", `${port}`, "--state", state, "--bundle", bundle]);
+/** A server that has loaded its programs and waits to be started. */
+export function prepareServer({ state, bundle }: Home, port: number): Program {
+  return new Program("support/serve.ts", ["--port", `${port}`, "--state", state, "--bundle", bundle]);
+}
+
+export async function startServer(home: Home, port: number, prepared?: Program): Promise<RunningServer> {
+  const program = prepared ?? prepareServer(home, port);
+  program.say("start");
   const deadline = Date.now() + START_MS;
   for (;;) {
     const url = program.lines.find((line) => line.startsWith("listening "))?.slice("listening ".length);
