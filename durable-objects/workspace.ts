@@ -232,20 +232,21 @@ export class WorkspaceObject extends DurableObject<Env> {
     if (entry !== null) this.#tables.removeEntry(entry.path);
   }
 
-  /** Moves a file's name. The move and its event are one transaction here: this is where it happens. */
-  async relink(call: Call, { file, to }: { file: FileId; to: WorkspacePath }): Promise<Result<null>> {
+  /** Moves a file's name, and tells with a lease that it did. The move and its event are one transaction: it happens here. */
+  async relink(call: Call, { file, to }: { file: FileId; to: WorkspacePath }): Promise<Result<AccessLease>> {
     const opened = this.#open(call);
     if (!opened.ok) return opened;
     const entry = this.#tables.entryOf(file);
     if (entry === null) return err({ code: "not_found", what: "file" });
-    if (entry.path === to) return ok(null);
+    const { record, member } = opened.value;
+    if (entry.path === to) return ok(this.#grants.give(record, member, file));
     const taken = this.#occupied(to, entry.path);
     if (taken !== null) return this.#refuse(call, { code: "path_taken", path: to, by: taken.by });
     this.#commit([accepted(call.caller, call.action, { file, from: entry.path, to })], () => {
       this.#tables.removeEntry(entry.path);
       this.#tables.addEntry({ ...entry, path: to });
     });
-    return ok(null);
+    return ok(this.#grants.give(record, member, file));
   }
 
   /** What stands in the way of a name: a file there, a file where a folder would have to be, or a folder there. */

@@ -77,6 +77,7 @@ export async function rename(
 ): Promise<Result<null>> {
   const moved = await shell.workspace(record).relink(call, { file: shell.id, to });
   if (!moved.ok) return moved;
+  shell.adopt(moved.value);
   shell.commit({ record: { path: to }, also: () => shell.replies.remember(call, true, Date.now()) });
   return ok(null);
 }

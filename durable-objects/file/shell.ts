@@ -44,6 +44,8 @@ export class FileShell {
   /** The lock state on disk; heartbeats may be ahead of it. */
   #savedLocks: LockState;
   #quietUntil = 0;
+  /** Expiry of the newest lease heard of. An older one, still good as a right, may tell where the file was. */
+  #heardAsOf = 0;
   readonly #finishCreation: (shell: FileShell, record: FileRecord) => Promise<void>;
 
   /** `finishCreation` makes a file live whose name was taken by a life of the object that ended before it said so. */
@@ -97,11 +99,12 @@ export class FileShell {
     if (!lease.ok) return lease;
     const record = this.#liveFor(call);
     if (!record.ok) return record;
-    this.#adopt(lease.value);
+    this.adopt(lease.value);
     if (!lease.value.permissions.includes(call.permission)) {
       return this.refuse(call, { code: "forbidden", permission: call.permission, role: lease.value.role });
     }
-    return ok({ record: this.#record ?? record.value, at: this.at(lease.value.policy) });
+    const current = this.#record ?? record.value;
+    return ok({ record: current, at: this.at(current.policy) });
   }
 
   /** The answer already given to this call, even if the file is gone since. */
@@ -124,8 +127,10 @@ export class FileShell {
   }
 
   /** Takes over what the workspace decides: the path and the policy. They reach the disk with the next change. */
-  #adopt({ path, policy }: AccessLease): void {
-    if (this.#record !== null) this.#record = { ...this.#record, policy, path: path ?? this.#record.path };
+  adopt({ path, policy, expiresAt }: AccessLease): void {
+    if (this.#record === null || expiresAt <= this.#heardAsOf) return;
+    this.#heardAsOf = expiresAt;
+    this.#record = { ...this.#record, policy, path: path ?? this.#record.path };
   }
 
   /** Decides a command on the locks, by the state of this moment. */
