@@ -139,6 +139,12 @@ export class WorkspaceObject extends DurableObject<Env> {
     const opened = this.#open(call);
     if (!opened.ok) return opened;
     const { record } = opened.value;
+    const answered = this.#replies.find<{ member: Member | null }>(call);
+    if (!answered.ok) return answered;
+    if (answered.value !== null) {
+      await this.#recallFrom(agent);
+      return ok(answered.value.member);
+    }
     const before = this.#tables.member(agent);
     const taken = before !== null && reduces(before.role, role);
     if (before === null && role === null && !this.#grants.isUnconfirmed(agent)) {
@@ -154,15 +160,21 @@ export class WorkspaceObject extends DurableObject<Env> {
     this.#commit([accepted(call.caller, call.action, { member: agent, role, before: before?.role ?? null })], () => {
       if (after === null) this.#tables.removeMember(agent);
       else this.#tables.saveMember(after);
+      this.#replies.remember(call, { member: after }, now);
       if (!taken) return;
       this.#tables.save(next);
       this.#tables.saveRecall(agent, next.epoch, now);
     });
     this.#record = next;
-    if (this.#grants.isUnconfirmed(agent)) {
-      await this.#grants.recall(agent, next.epoch, (file, epoch, whose) => this.#file(file).recall(epoch, whose));
-    }
+    await this.#recallFrom(agent);
     return ok(after);
+  }
+
+  /** Resolves when what was taken from an agent is honoured nowhere any more. */
+  async #recallFrom(agent: AgentId): Promise<void> {
+    if (!this.#grants.isUnconfirmed(agent)) return;
+    const epoch = this.#record?.epoch ?? 0;
+    await this.#grants.recall(agent, epoch, (file, newest, whose) => this.#file(file).recall(newest, whose));
   }
 
   #admins(): number {
