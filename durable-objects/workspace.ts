@@ -191,14 +191,19 @@ export class WorkspaceObject extends DurableObject<Env> {
     return ok(this.#grants.give(record, member, file));
   }
 
-  /** Which file a path names, with a lease for it; null when it names none. */
+  /**
+   * Which file a path names, with a lease for it; null when it names none. For the repetition of a request that took
+   * the name away, it still names the file that it named.
+   */
   async resolve(call: Call, path: WorkspacePath): Promise<Result<Resolved | null>> {
     const opened = this.#open(call);
     if (!opened.ok) return opened;
-    const entry = this.#tables.entryAt(path);
-    if (entry === null) return ok(null);
+    const repeated = this.#replies.find<{ file: FileId }>(call);
+    if (!repeated.ok) return repeated;
+    const file = repeated.value?.file ?? this.#tables.entryAt(path)?.file;
+    if (file === undefined) return ok(null);
     const { record, member } = opened.value;
-    return ok({ file: entry.file, lease: this.#grants.give(record, member, entry.file) });
+    return ok({ file, lease: this.#grants.give(record, member, file) });
   }
 
   /** Lets a caller in who is served elsewhere (the audit log). Answers the workspace's number. */
@@ -239,9 +244,14 @@ export class WorkspaceObject extends DurableObject<Env> {
     return this.#record !== null && this.#tables.entryOf(file) !== null;
   }
 
-  async unregister(file: FileId): Promise<void> {
+  /** Frees a deleted file's name. `call` is null when it is freed late, after a crash. */
+  async unregister(file: FileId, call: Call | null): Promise<void> {
     const entry = this.#tables.entryOf(file);
-    if (entry !== null) this.#tables.removeEntry(entry.path);
+    if (entry === null) return;
+    this.#db.transaction(() => {
+      this.#tables.removeEntry(entry.path);
+      if (call !== null) this.#replies.remember(call, { file }, Date.now());
+    });
   }
 
   /** Moves a file's name, and tells with a lease that it did. The move and its event are one transaction: it happens here. */
@@ -257,6 +267,7 @@ export class WorkspaceObject extends DurableObject<Env> {
     this.#commit([accepted(call.caller, call.action, { file, from: entry.path, to })], () => {
       this.#tables.removeEntry(entry.path);
       this.#tables.addEntry({ ...entry, path: to });
+      this.#replies.remember(call, { file }, Date.now());
     });
     return ok(this.#grants.give(record, member, file));
   }

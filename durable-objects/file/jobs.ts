@@ -49,7 +49,7 @@ export class Jobs {
   async #settleName(): Promise<void> {
     const { record } = this.#shell;
     if (record?.status === "staged") await finishCreation(this.#shell, record);
-    if (record?.status === "deleting") await finishDeletion(this.#shell, record);
+    if (record?.status === "deleting") await finishDeletion(this.#shell, record, null);
   }
 
   /** Ships all that is recorded by now: being awake anyway, it costs less than another alarm later. */

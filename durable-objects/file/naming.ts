@@ -2,10 +2,12 @@
 // durable before its name exists, and the name goes last; a crash in between is finished from what is on disk.
 
 import { accepted } from "../../src/domain/events.ts";
+import type { FileView } from "../../src/domain/content.ts";
 import type { Call } from "../../src/domain/calls.ts";
 import type { WorkspacePath } from "../../src/domain/ids.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
 import { ok, type Result } from "../../src/domain/result.ts";
+import { view } from "./contents.ts";
 import type { FileShell } from "./shell.ts";
 import type { FileRecord } from "./tables.ts";
 
@@ -62,22 +64,27 @@ function discard(shell: FileShell): void {
   });
 }
 
-/** Frees the name of a file that is gone. */
-export async function finishDeletion(shell: FileShell, record: FileRecord): Promise<void> {
-  await shell.workspace(record).unregister(shell.id);
+/** Frees the name of a file that is gone. `call` is null when it is freed late, after a crash. */
+export async function finishDeletion(shell: FileShell, record: FileRecord, call: Call | null): Promise<void> {
+  await shell.workspace(record).unregister(shell.id, call);
   shell.commit({ record: { status: "deleted" } });
 }
 
-/** Moves a live file to another path. */
+/** Moves a live file to another path. Answers as it answered before, if this very request has moved it meanwhile. */
 export async function rename(
   shell: FileShell,
   record: FileRecord,
   call: Call,
   to: WorkspacePath,
-): Promise<Result<null>> {
+): Promise<Result<FileView>> {
   const moved = await shell.workspace(record).relink(call, { file: shell.id, to });
   if (!moved.ok) return moved;
   shell.adopt(moved.value);
-  shell.commit({ record: { path: to }, also: () => shell.replies.remember(call, true, Date.now()) });
-  return ok(null);
+  const before = shell.replies.find<Result<FileView>>(call);
+  if (!before.ok) return before;
+  if (before.value !== null) return before.value;
+  const renamed = { ...(shell.record ?? record), path: to };
+  const answer = view(shell, renamed);
+  shell.commit({ record: { path: to }, also: () => shell.replies.remember(call, answer, Date.now()) });
+  return answer;
 }
