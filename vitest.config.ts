@@ -9,7 +9,7 @@ import { OPERATOR_KEY, SIGNING_SECRET } from "./test/support/secrets.ts";
 export default defineConfig(async () => ({
   test: {
     projects: [
-      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], environment: "node" } },
+      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], environment: "node", testTimeout: 60_000 } },
       {
         plugins: [
           cloudflareTest({

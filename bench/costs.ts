@@ -66,7 +66,7 @@ async function measure(bench: Workbench): Promise<Line[]> {
   await line("write_file under a lock", () => bench.writeLocked(lock));
   await line("release_lock", () => bench.release(lock));
   await line("lock cycle: acquire and release", async () => bench.release(await bench.acquire()), 2);
-  await line("contended cycle: acquire, wait, be handed over, release", () => bench.contend(), 2);
+  await line("two contended cycles: one holds, one waits", () => bench.contend(), 4);
   await line("update: acquire, read, write, release", () => bench.update(), 4);
   return found;
 }

@@ -4,6 +4,7 @@
 export class Alarm {
   readonly #storage: DurableObjectStorage;
   #armedAt: number | null = null;
+  #ringing = false;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
@@ -14,14 +15,23 @@ export class Alarm {
     this.#armedAt = await this.#storage.getAlarm();
   }
 
-  /** The platform has taken the alarm down by calling it. */
-  fired(): void {
-    this.#armedAt = null;
+  /**
+   * Does what the alarm rang for. Meanwhile nothing is armed: the next time is known only afterwards, and the platform
+   * rings again by itself should the object die before.
+   */
+  async ring(work: () => Promise<void>): Promise<void> {
+    this.#ringing = true;
+    try {
+      await work();
+    } finally {
+      this.#ringing = false;
+      this.#armedAt = null;
+    }
   }
 
   /** Makes sure that the object wakes at `due` (epoch milliseconds) or before. */
   wakeBy(due: number | null): void {
-    if (due === null || (this.#armedAt !== null && this.#armedAt <= due)) return;
+    if (this.#ringing || due === null || (this.#armedAt !== null && this.#armedAt <= due)) return;
     this.#armedAt = due;
     void this.#storage.setAlarm(due);
   }

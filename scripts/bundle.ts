@@ -3,11 +3,10 @@
 
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { extname, join, parse, resolve } from "node:path";
+import { extname, join, resolve } from "node:path";
 
 import type { V4ModuleDefinition } from "miniflare";
 
-import { WRANGLER_CONFIG } from "./paths.ts";
 import { wrangler } from "./wrangler.ts";
 
 type ModuleType = V4ModuleDefinition["type"];
@@ -23,29 +22,29 @@ const MODULE_TYPES: ReadonlyMap<string, ModuleType> = new Map([
   [".bin", "Data"],
 ]);
 
-/** The Worker's modules, the entry first. Throws with wrangler's words if it does not build. */
-export async function bundleWorker(entry: string): Promise<V4ModuleDefinition[]> {
+/** The Worker's modules, the entry first; `config`'s, or another. Throws wrangler's words if it does not build. */
+export async function bundleWorker(config: string, entry?: string): Promise<V4ModuleDefinition[]> {
   const outdir = await mkdtemp(join(tmpdir(), "holdfast-bundle-"));
   try {
     const built = await wrangler(
-      ["deploy", resolve(entry), "--dry-run", "--outdir", outdir, "--config", WRANGLER_CONFIG],
+      ["deploy", ...(entry === undefined ? [] : [resolve(entry)]), "--dry-run", "--outdir", outdir, "--config", config],
       { output: "collect", env: { WRANGLER_SEND_METRICS: "false" } },
     );
     if (!built.ok) throw new Error(`The Worker does not build.\n${built.stdout}${built.stderr}`);
-    return await readModules(outdir, `${parse(entry).name}.js`);
+    return await readModules(outdir);
   } finally {
     await rm(outdir, { recursive: true, force: true });
   }
 }
 
-async function readModules(dir: string, main: string): Promise<V4ModuleDefinition[]> {
+async function readModules(dir: string): Promise<V4ModuleDefinition[]> {
   const files = (await readdir(dir, { recursive: true, withFileTypes: true }))
     .filter((file) => file.isFile())
     .map((file) => join(file.parentPath, file.name));
-  const modules = await Promise.all(files.map((file) => readModule(dir, file)));
-  return modules
-    .filter((module) => module !== null)
-    .sort((a, b) => Number(b.path === `/${main}`) - Number(a.path === `/${main}`));
+  const modules = (await Promise.all(files.map((file) => readModule(dir, file)))).filter((module) => module !== null);
+  const [script, ...others] = modules.filter(({ type }) => type === "ESModule");
+  if (script === undefined || others.length > 0) throw new Error("Wrangler is expected to bundle into one script.");
+  return [script, ...modules.filter((module) => module !== script)];
 }
 
 /** `null` for what wrangler writes beside the modules (source maps, a README). */

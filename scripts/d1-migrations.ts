@@ -5,7 +5,6 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import type { Miniflare } from "miniflare";
-import { unstable_splitSqlQuery } from "wrangler";
 
 type Database = Awaited<ReturnType<Miniflare["getD1Database"]>>;
 
@@ -34,6 +33,7 @@ async function migrationFiles(dir: string): Promise<string[]> {
 }
 
 async function apply(db: Database, dir: string, name: string): Promise<void> {
+  const { unstable_splitSqlQuery } = await import("wrangler");
   const statements = unstable_splitSqlQuery(await readFile(join(dir, name), "utf8"));
   const record = db.prepare("INSERT INTO d1_migrations (name) VALUES (?)").bind(name);
   try {

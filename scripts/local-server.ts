@@ -13,7 +13,6 @@ import {
   type V4WorkerOptionsShape,
   type WorkerdStructuredLog,
 } from "miniflare";
-import { unstable_getMiniflareWorkerOptions, unstable_readConfig } from "wrangler";
 import { z } from "zod";
 
 import { bundleWorker } from "./bundle.ts";
@@ -23,10 +22,9 @@ import { withAssets } from "./static-assets.ts";
 
 const HOST = "127.0.0.1";
 
-/** What is needed of wrangler.toml beyond the bindings, paths made absolute by wrangler. */
+/** What is needed of wrangler.toml beyond the bindings. */
 const Config = z.object({
   name: z.string(),
-  main: z.string(),
   d1_databases: z.array(z.object({ binding: z.string(), migrations_dir: z.string().default("migrations") })),
 });
 
@@ -35,7 +33,9 @@ export interface LocalServerOptions {
   port: number;
   /** Everything the objects, the bucket and the database keep. Only one server may use it at a time. */
   stateDir: string;
-  /** Another Worker that exports the same object classes; the default is wrangler.toml's. */
+  /** Another wrangler.toml than the project's, with bindings of its own. */
+  config?: string;
+  /** Another Worker that exports the same object classes; the default is the configuration's. */
   entry?: string;
   /** The entry as bundled before (see bundle.ts), for those who start often: bundling takes a second. */
   modules?: V4ModuleDefinition[];
@@ -58,12 +58,20 @@ tieWorkerdToThisProcess();
 
 /** Resolves when requests are served and the database's migrations are applied. */
 export async function startLocalServer(options: LocalServerOptions): Promise<LocalServer> {
+  const file = options.config ?? WRANGLER_CONFIG;
   await assertPortIsFree(options.port);
-  const config = Config.parse(unstable_readConfig({ config: WRANGLER_CONFIG }));
-  const miniflare = new Miniflare(await miniflareOptions(config, options));
+  // Wrangler takes most of a second to load: here, while the one that bundles is at work.
+  const [modules, wrangler] = await Promise.all([
+    options.modules ?? bundleWorker(file, options.entry),
+    import("wrangler"),
+  ]);
+  const config = Config.parse(wrangler.unstable_readConfig({ config: file }));
+  // Its declaration loses the shape (an `Omit` over an index signature); the value has it.
+  const bindings = wrangler.unstable_getMiniflareWorkerOptions(file).workerOptions as V4WorkerOptionsShape;
+  const miniflare = new Miniflare(await miniflareOptions({ ...bindings, name: config.name }, modules, options));
   try {
     for (const { binding, migrations_dir } of config.d1_databases)
-      await applyMigrations(await miniflare.getD1Database(binding), resolve(WRANGLER_CONFIG, "..", migrations_dir));
+      await applyMigrations(await miniflare.getD1Database(binding), resolve(file, "..", migrations_dir));
     const { origin } = await miniflare.unsafeGetDirectURL();
     return { url: origin, dispose: () => miniflare.dispose() };
   } catch (error) {
@@ -72,18 +80,16 @@ export async function startLocalServer(options: LocalServerOptions): Promise<Loc
   }
 }
 
-/** Wrangler translates its own configuration into Miniflare's options; we add the code, the socket and the state. */
-async function miniflareOptions({ name, main }: z.infer<typeof Config>, options: LocalServerOptions) {
-  // Wrangler's declaration loses the shape (an `Omit` over an index signature); the value has it.
-  const {
-    modulesRules: _,
-    assets,
-    ...bindings
-  } = unstable_getMiniflareWorkerOptions(WRANGLER_CONFIG).workerOptions as V4WorkerOptionsShape;
+/** Wrangler has translated its own configuration into Miniflare's options; we add the code, the socket and the state. */
+async function miniflareOptions(
+  fromWrangler: V4WorkerOptionsShape,
+  modules: V4ModuleDefinition[],
+  options: LocalServerOptions,
+) {
+  const { modulesRules: _, assets, ...bindings } = fromWrangler;
   const worker = {
     ...bindings,
-    name,
-    modules: options.modules ?? (await bundleWorker(options.entry ?? main)),
+    modules,
     modulesRoot: "/",
     bindings: { ...bindings.bindings, ...options.secrets },
     unsafeDirectSockets: [{ host: HOST, port: options.port }],

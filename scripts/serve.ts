@@ -1,7 +1,7 @@
 // Owns the smallest command around the local server, for tests that kill whole processes:
 //   node scripts/serve.ts --port N --state DIR [--entry FILE]
-// Prints `listening <url>` when it serves. Started in a process group of its own, a SIGKILL to the group ends workerd
-// with it.
+// Prints `listening <url>` when it serves, and the Worker's logs on standard error. SIGTERM ends it; a SIGKILL, to it
+// or to its process group, ends workerd with it.
 
 import { parseArgs } from "node:util";
 
@@ -23,5 +23,3 @@ const server = await startLocalServer({
   ...(values.entry !== undefined && { entry: values.entry }),
 });
 process.stdout.write(`listening ${server.url}\n`);
-
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void server.dispose());

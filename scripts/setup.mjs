@@ -45,7 +45,7 @@ function installPackages() {
   if (readIfAny(marker) === wanted) return;
 
   console.error("Installing packages (once, and again when package-lock.json changes) …");
-  const npm = spawnSync("npm", ["ci", "--include=dev", "--no-audit", "--no-fund"], {
+  const npm = spawnSync("npm", ["ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"], {
     cwd: ROOT,
     stdio: ["ignore", 2, 2],
     env: withPath(withoutOwnBin(process.env.PATH ?? "")),

@@ -17,16 +17,13 @@ try {
   process.exitCode = 1;
 }
 
+/** Ctrl-C and `kill` need no handler: Miniflare ends workerd with this process. */
 async function start(): Promise<void> {
   const server = await startLocalServer({ port: portFromEnvironment(), stateDir: STATE });
-  let stopping: Promise<void> | undefined;
-  const stop = () => (stopping ??= server.dispose());
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void stop());
   try {
     process.stdout.write(welcome(server.url, await ensureAccess(server.url, STATE)));
   } catch (error) {
-    if (stopping !== undefined) return stopping;
-    await stop();
+    await server.dispose();
     throw error;
   }
 }

@@ -52,6 +52,7 @@ export * from ".${main}";
 const mayBeFile = new Set(${JSON.stringify(segments)});
 
 export default {
+  ...worker,
   async fetch(request, env, ctx) {
     const readOnly = request.method === "GET" || request.method === "HEAD";
     if (readOnly && mayBeFile.has(new URL(request.url).pathname.split("/", 2)[1])) {

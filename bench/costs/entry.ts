@@ -4,39 +4,53 @@ import { readCosts, resetCosts } from "./meter.ts";
 import { fetchMetered, FileObject as Files, WorkspaceObject as Workspaces } from "./metered.ts";
 
 export class FileObject extends Files {
-  /** Does now what the alarm would do later. */
   async settle(): Promise<void> {
-    await this.ctx.storage.deleteAlarm();
-    await this.alarm();
+    await ringNow(this.ctx, () => this.alarm());
+  }
+  async waiting(): Promise<number> {
+    return this.ctx.getWebSockets().length;
   }
 }
 
 export class WorkspaceObject extends Workspaces {
-  /** Does now what the alarm would do later. */
   async settle(): Promise<void> {
-    await this.ctx.storage.deleteAlarm();
-    await this.alarm();
+    await ringNow(this.ctx, () => this.alarm());
   }
 }
 
-interface Settling {
+/** Does now what the alarm would do later, if one is set. */
+async function ringNow({ storage }: DurableObjectState, alarm: () => Promise<void>): Promise<void> {
+  if ((await storage.getAlarm()) === null) return;
+  await storage.deleteAlarm();
+  await alarm();
+}
+
+/** What the subclasses above have beyond the production classes that the generated types know. */
+interface Measured {
   settle(): Promise<void>;
+  waiting(): Promise<number>;
 }
 
 export default {
   async fetch(request, env, ctx) {
     const { pathname, searchParams } = new URL(request.url);
+    const file = searchParams.get("file");
     if (pathname === "/costs/reset") resetCosts();
-    else if (pathname === "/costs/settle") await settle(env, searchParams.get("file"), searchParams.get("workspace"));
+    else if (pathname === "/costs/settle") await settle(env, file, searchParams.get("workspace"));
+    else if (pathname === "/costs/waiting") return Response.json(await measured(env.FILES, file ?? "").waiting());
     else if (pathname !== "/costs/read") return fetchMetered(request, env, ctx);
     return Response.json(readCosts());
   },
 } satisfies ExportedHandler<Env>;
 
 async function settle(env: Env, file: string | null, workspace: string | null): Promise<void> {
-  if (file !== null) await settling(env.FILES.get(env.FILES.idFromString(file))).settle();
-  if (workspace !== null) await settling(env.WORKSPACES.get(env.WORKSPACES.idFromString(workspace))).settle();
+  if (file !== null) await measured(env.FILES, file).settle();
+  if (workspace !== null) await measured(env.WORKSPACES, workspace).settle();
 }
 
-/** The generated types know the production classes; here their subclasses answer. */
-const settling = (stub: object): Settling => stub as Settling;
+interface Namespace {
+  get(id: DurableObjectId): object;
+  idFromString(id: string): DurableObjectId;
+}
+
+const measured = (objects: Namespace, id: string): Measured => objects.get(objects.idFromString(id)) as Measured;

@@ -75,7 +75,10 @@ export class Workbench {
   write = (file: string, content = "changed") => this.#onFile("PUT", file, "/content", content, { "If-Match": "*" });
   writeLarge = (file: string) => this.write(file, MEGABYTE);
   read = (file: string) => this.#onFile("GET", file, "/content");
-  readByPath = () => this.#call("GET", `/api/workspaces/${this.#workspace}/file/content?path=/ledger/1.txt`);
+  readByPath = () => {
+    this.#touched.add(this.small);
+    return this.#call("GET", `/api/workspaces/${this.#workspace}/file/content?path=/ledger/1.txt`);
+  };
   get = (file: string, path: string) => this.#onFile("GET", file, path);
   move = () => this.#onFile("POST", this.#spare, "/move", { to: `/ledger/moved-${++this.#counter}.txt` });
   copy = async () =>
@@ -89,19 +92,13 @@ export class Workbench {
   release = (lock: string) => this.#onFile("DELETE", this.small, `/lock/${lock}`);
   writeLocked = (lock: string) => this.#onFile("PUT", this.small, "/content", "locked", { "Holdfast-Lock": lock });
 
-  /** One who waits while another holds: the cost of the waiting one, from asking to releasing. */
+  /** One holds while another waits; then both cycles, from asking to releasing. */
   async contend(): Promise<void> {
     const holder = await this.acquire();
-    await this.#meter("reset");
     const waiting = this.acquire(10);
-    while ((await this.#queueLength()) === 0);
+    while ((await this.#meter<number>(`waiting?file=${this.small}`)) === 0);
     await this.release(holder);
     await this.release(await waiting);
-  }
-
-  async #queueLength(): Promise<number> {
-    const { queue } = await this.#onFile("GET", this.small, "/lock");
-    return Array.isArray(queue) ? queue.length : 0;
   }
 
   async update(): Promise<void> {
@@ -129,10 +126,10 @@ export class Workbench {
     return this.#call(method, `/api/files/${file}${path}`, body, headers, status);
   }
 
-  async #meter(action: string): Promise<Costs> {
+  async #meter<T = Costs>(action: string): Promise<T> {
     const response = await fetch(`${this.#url}/costs/${action}`);
     if (!response.ok) throw new Error(await response.text());
-    return (await response.json()) as Costs;
+    return (await response.json()) as T;
   }
 
   async #call(

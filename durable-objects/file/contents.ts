@@ -2,6 +2,7 @@
 
 import type { Call } from "../../src/domain/calls.ts";
 import type {
+  Announced,
   ContentSource,
   FileContent,
   FileView,
@@ -10,13 +11,14 @@ import type {
   WriteTerms,
 } from "../../src/domain/content.ts";
 import { accepted } from "../../src/domain/events.ts";
+import type { LockId, WorkspaceId } from "../../src/domain/ids.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
-import { type Decision, toHolderView } from "../../src/domain/locks/decide.ts";
+import { decide, type Decision, toHolderView } from "../../src/domain/locks/decide.ts";
 import { NO_LOCKS } from "../../src/domain/locks/state.ts";
 import { DEFAULT_POLICY } from "../../src/domain/locks/policy.ts";
 import type { Problem } from "../../src/domain/problems.ts";
-import { err, ok, type Result } from "../../src/domain/result.ts";
-import { checkPreconditions, mayOverwrite, type Version } from "../../src/domain/versions.ts";
+import { type Err, err, ok, type Result } from "../../src/domain/result.ts";
+import { checkPreconditions, etagOf, mayOverwrite, type Version } from "../../src/domain/versions.ts";
 import type { FileShell, Opened } from "./shell.ts";
 import type { FileRecord } from "./tables.ts";
 
@@ -35,7 +37,7 @@ export function writeRight(shell: FileShell, opened: Opened, call: Call, terms: 
   if (!met.ok) return err({ problem: met.problem, decision: null });
   if (!mayOverwrite(terms, terms.lock !== null)) {
     return err({
-      problem: { code: "precondition_required", etag: `"${head.n}-${head.sha256.slice(0, 16)}"` },
+      problem: { code: "precondition_required", etag: etagOf(head) },
       decision: null,
     });
   }
@@ -69,11 +71,12 @@ export function commitVersion(
   const { record } = opened;
   if (shell.tables.requestOf(record.head) === request) return view(shell, record);
   const right = writeRight(shell, opened, call, terms);
-  if (!right.ok) return shell.refuse(call, right.problem.problem, right.problem.decision ?? undefined);
+  if (!right.ok) return refuseWrite(shell, call, right.problem);
   if (content.kind === "blob" && !shell.tables.isGarbage(content.key)) {
     return shell.refuse(call, { code: "upload_expired" }, right.value.decision);
   }
-  const { decision, token } = right.value;
+  const { token } = right.value;
+  const decision = terms.release ? released(right.value.decision, opened, call, terms.lock) : right.value.decision;
   const version = newVersion(content, record.head + 1, token, call);
   shell.commit({
     decision,
@@ -85,6 +88,7 @@ export function commitVersion(
         size: version.size,
         sha256: version.sha256,
         lock: terms.lock,
+        released: terms.release && terms.lock !== null,
         token,
       }),
     ],
@@ -94,6 +98,21 @@ export function commitVersion(
     },
   });
   return view(shell, shell.record ?? record);
+}
+
+/** A write that finds readers goes on waiting for them; it is refused, and recorded so, when that wait ends in vain. */
+function refuseWrite(shell: FileShell, call: Call, { problem, decision }: Refused): Err<Problem> {
+  if (problem.code !== "readers_present" || decision === null)
+    return shell.refuse(call, problem, decision ?? undefined);
+  shell.commit({ decision });
+  return err(problem);
+}
+
+/** The same decision, and the end of the lock it was made under: whoever waits comes next in the same moment. */
+function released(decision: Decision, { at }: Opened, call: Call, lock: LockId | null): Decision {
+  if (lock === null) return decision;
+  const after = decide(decision.state, { type: "release", id: lock, holder: call.caller.agent }, at);
+  return { ...after, events: [...decision.events, ...after.events] };
 }
 
 /** Makes the first version durable, with the answer it will have, before the file has a name. */
@@ -140,8 +159,10 @@ function store(shell: FileShell, version: Version, content: NewContent, request:
 }
 
 /** Announces a blob before it is put, so that it is known whatever happens next. */
-export function announceBlob(shell: FileShell, key: string): void {
+export function announceBlob(shell: FileShell, workspace: WorkspaceId, request: string): Announced {
+  const key = `${workspace}/${shell.id}/${request}`;
   shell.commit({ also: () => shell.tables.addGarbage(key, Date.now() + LIMITS.UPLOAD_DEADLINE_MS) });
+  return { key };
 }
 
 export function view(shell: FileShell, record: FileRecord): Result<FileView> {
@@ -168,4 +189,15 @@ export function contentOf(shell: FileShell, record: FileRecord, n: number | null
 function sourceOf({ bytes, blobKey }: { bytes: ArrayBuffer | null; blobKey: string | null }): ContentSource | null {
   if (bytes !== null) return { kind: "inline", bytes: new Uint8Array(bytes) };
   return blobKey === null ? null : { kind: "blob", key: blobKey };
+}
+
+/** The answer already given to this write or creation, to be known before its content is taken in again. */
+export function answeredBefore(
+  shell: FileShell,
+  call: Call,
+): Result<Extract<Announced, { answered: FileView }> | null> {
+  const before = shell.replies.find<Result<FileView>>(call);
+  if (!before.ok) return before;
+  if (before.value === null) return ok(null);
+  return before.value.ok ? ok({ answered: before.value.value }) : before.value;
 }

@@ -1,9 +1,14 @@
 // Owns what a file does by itself when its alarm rings. Each job is idempotent and does nothing when there is nothing
 // to do; one that depends on somebody who fails is tried again later, and never disturbs the locks.
 
+import { nextDeadline } from "../../src/domain/locks/durability.ts";
 import { finishCreation, finishDeletion } from "./naming.ts";
+import { doneWithin } from "../patience.ts";
 import { acknowledged, nextBatch } from "./outbox.ts";
 import type { FileShell } from "./shell.ts";
+
+/** New locks may end before those that were there when the errands began. */
+const GLANCE_MS = 500;
 
 export class Jobs {
   readonly #shell: FileShell;
@@ -17,26 +22,37 @@ export class Jobs {
 
   async run(): Promise<void> {
     const shell = this.#shell;
-    shell.alarm.fired();
-    this.#letTimePass();
-    if (!shell.isQuiet()) {
-      try {
-        await this.#settleName();
-        await this.#ship();
-        await this.#sweep();
-        this.#failures = 0;
-      } catch (error) {
-        console.warn({
-          message: "file jobs put off",
-          file: shell.id,
-          failures: ++this.#failures,
-          error: String(error),
-        });
-        shell.backOff(this.#failures);
-      }
-    }
+    await shell.alarm.ring(async () => {
+      this.#letTimePass();
+      if (!shell.isQuiet()) await this.#meanwhile(this.#errands());
+    });
     if (await this.#isSpent()) await shell.destroy();
     else shell.alarm.wakeBy(shell.due());
+  }
+
+  /** Errands may take long (a slow database, say); locks end on time all the same. */
+  async #meanwhile(errands: Promise<void>): Promise<void> {
+    while (!(await doneWithin(errands, this.#untilDeadlineMs()))) this.#letTimePass();
+  }
+
+  #untilDeadlineMs(): number {
+    const { record, sockets } = this.#shell;
+    const deadline = record === null ? null : nextDeadline(record.locks, sockets.connected());
+    return Math.min(GLANCE_MS, Math.max(0, (deadline ?? Infinity) - Date.now()));
+  }
+
+  /** What depends on others. If one of them fails, all is tried again later. */
+  async #errands(): Promise<void> {
+    const shell = this.#shell;
+    try {
+      await this.#settleName();
+      await this.#ship();
+      await this.#sweep();
+      this.#failures = 0;
+    } catch (error) {
+      console.warn({ message: "file jobs put off", file: shell.id, failures: ++this.#failures, error: String(error) });
+      shell.backOff(this.#failures);
+    }
   }
 
   #letTimePass(): void {
@@ -49,7 +65,7 @@ export class Jobs {
   async #settleName(): Promise<void> {
     const { record } = this.#shell;
     if (record?.status === "staged") await finishCreation(this.#shell, record);
-    if (record?.status === "deleting") await finishDeletion(this.#shell, record, null);
+    if (record?.status === "deleting") await finishDeletion(this.#shell, record);
   }
 
   /** Ships all that is recorded by now: being awake anyway, it costs less than another alarm later. */

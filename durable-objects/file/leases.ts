@@ -21,7 +21,9 @@ export class Leases {
   async get(call: Call, mark: () => RecallMark, ask: AskForLease): Promise<Result<AccessLease>> {
     const { agent } = call.caller;
     for (const lease of [call.lease, this.#held.get(agent)]) {
-      if (lease?.agent === agent && honours(lease, mark(), Date.now())) return this.#keep(lease);
+      if (lease?.agent !== agent || !honours(lease, mark(), Date.now())) continue;
+      // One that does not carry the right may be older than a role that was raised since.
+      if (lease.permissions.includes(call.permission)) return this.#keep(lease);
     }
     for (let attempt = 1; ; attempt++) {
       const answer = await ask(call);

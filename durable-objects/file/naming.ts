@@ -2,8 +2,8 @@
 // durable before its name exists, and the name goes last; a crash in between is finished from what is on disk.
 
 import { accepted } from "../../src/domain/events.ts";
-import type { FileView } from "../../src/domain/content.ts";
 import type { Call } from "../../src/domain/calls.ts";
+import type { FileView } from "../../src/domain/content.ts";
 import type { WorkspacePath } from "../../src/domain/ids.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
 import { ok, type Result } from "../../src/domain/result.ts";
@@ -64,13 +64,13 @@ function discard(shell: FileShell): void {
   });
 }
 
-/** Frees the name of a file that is gone. `call` is null when it is freed late, after a crash. */
-export async function finishDeletion(shell: FileShell, record: FileRecord, call: Call | null): Promise<void> {
-  await shell.workspace(record).unregister(shell.id, call);
+/** Frees the name of a file that is gone. */
+export async function finishDeletion(shell: FileShell, record: FileRecord): Promise<void> {
+  await shell.workspace(record).unregister(shell.id);
   shell.commit({ record: { status: "deleted" } });
 }
 
-/** Moves a live file to another path. Answers as it answered before, if this very request has moved it meanwhile. */
+/** Moves a live file to another path; or answers again, if this very request, sent twice at once, has moved it. */
 export async function rename(
   shell: FileShell,
   record: FileRecord,
@@ -83,8 +83,7 @@ export async function rename(
   const before = shell.replies.find<Result<FileView>>(call);
   if (!before.ok) return before;
   if (before.value !== null) return before.value;
-  const renamed = { ...(shell.record ?? record), path: to };
-  const answer = view(shell, renamed);
+  const answer = view(shell, { ...(shell.record ?? record), path: to });
   shell.commit({ record: { path: to }, also: () => shell.replies.remember(call, answer, Date.now()) });
   return answer;
 }

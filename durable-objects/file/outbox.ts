@@ -22,16 +22,21 @@ export function spill(record: FileRecord, tables: FileTables): FileRecord {
   return { ...record, outbox: [] };
 }
 
+const PACKETS = Math.floor(LIMITS.SHIP_BATCH_MAX / LIMITS.OUTBOX_ROW_MAX) - 1;
+
 /** The events to ship next, oldest first; empty when there are none. */
-export function nextBatch(record: FileRecord, tables: FileTables): AuditEvent[] {
-  return tables.oldestSpill()?.events ?? record.outbox;
+export function nextBatch({ outbox }: FileRecord, tables: FileTables): AuditEvent[] {
+  const spilled = tables.spilled(PACKETS);
+  const [oldest] = outbox;
+  const isNext = oldest !== undefined && (spilled.length === 0 || spilled.at(-1)?.n === oldest.n - 1);
+  return isNext ? [...spilled, ...outbox] : spilled;
 }
 
 /** When the events want to be shipped; null when there are none. */
-export function shipDue(record: FileRecord, tables: FileTables): number | null {
-  const oldest = nextBatch(record, tables)[0];
+export function shipDue({ nextEvent, outbox }: FileRecord, tables: FileTables): number | null {
+  const oldest = tables.spilledFrom() ?? outbox[0];
   if (oldest === undefined) return null;
-  return record.nextEvent - oldest.n >= LIMITS.SHIP_EARLY_AT ? oldest.at : oldest.at + LIMITS.SHIP_DELAY_MS;
+  return nextEvent - oldest.n >= LIMITS.SHIP_EARLY_AT ? oldest.at : oldest.at + LIMITS.SHIP_DELAY_MS;
 }
 
 /** The change that forgets what the workspace has confirmed. */
@@ -39,7 +44,7 @@ export function acknowledged(record: FileRecord, tables: FileTables, through: nu
   return {
     record: { outbox: record.outbox.filter((event) => event.n > through) },
     also: () => {
-      if (tables.oldestSpill() !== null) tables.removeSpill(through);
+      if (tables.spilledFrom() !== null) tables.removeSpill(through);
     },
   };
 }

@@ -28,6 +28,9 @@ export interface Opened {
   at: Surroundings;
 }
 
+/** Makes a file live whose name was taken by a life of the object that ended before it could say so. */
+export type FinishCreation = (shell: FileShell, record: FileRecord) => Promise<void>;
+
 export class FileShell {
   readonly id: FileId;
   readonly db: Database;
@@ -36,8 +39,8 @@ export class FileShell {
   readonly sockets: Sockets;
   readonly alarm: Alarm;
   readonly leases = new Leases();
-  /** The creation under way, if one is. */
-  naming: Promise<unknown> | null = null;
+  /** The giving of the name under way, if one is. */
+  naming: Promise<Result<null>> | null = null;
   readonly #ctx: DurableObjectState;
   readonly #env: Env;
   #record: FileRecord | null;
@@ -46,14 +49,9 @@ export class FileShell {
   #quietUntil = 0;
   /** Expiry of the newest lease heard of. An older one, still good as a right, may tell where the file was. */
   #heardAsOf = 0;
-  readonly #finishCreation: (shell: FileShell, record: FileRecord) => Promise<void>;
+  readonly #finishCreation: FinishCreation;
 
-  /** `finishCreation` makes a file live whose name was taken by a life of the object that ended before it said so. */
-  constructor(
-    ctx: DurableObjectState,
-    env: Env,
-    finishCreation: (shell: FileShell, record: FileRecord) => Promise<void>,
-  ) {
+  constructor(ctx: DurableObjectState, env: Env, finishCreation: FinishCreation) {
     this.#finishCreation = finishCreation;
     this.id = ctx.id.toString() as FileId;
     this.#ctx = ctx;
@@ -85,10 +83,7 @@ export class FileShell {
 
   /** Lets a caller in: the file must exist for its organization, and a lease must carry the operation's right. */
   async open(call: Call): Promise<Result<Opened>> {
-    const before = this.#record;
-    if (before?.status === "staged" && before.head > 0) {
-      await (this.naming ?? this.#finishCreation(this, before)).catch(() => undefined);
-    }
+    await this.#settleName();
     const first = this.#liveFor(call);
     if (!first.ok) return first;
     const lease = await this.leases.get(
@@ -107,9 +102,25 @@ export class FileShell {
     return ok({ record: current, at: this.at(current.policy) });
   }
 
-  /** The answer already given to this call, even if the file is gone since. */
-  repliesFor<T>(call: Call): Result<T | null> {
-    return this.#record?.organization === call.caller.organization ? this.replies.find<T>(call) : ok(null);
+  /** A name may lead here before the file knows that it has it. */
+  async #settleName(): Promise<void> {
+    const record = this.#record;
+    if (record?.status !== "staged" || record.head === 0) return;
+    const settled: Promise<unknown> = this.naming ?? this.#finishCreation(this, record);
+    await settled.catch((error: unknown) => console.warn({ message: "name not settled", error: String(error) }));
+  }
+
+  /** The answer already given to this call, even if the file is gone since; to those who still may ask for it. */
+  async repliesFor<T>(call: Call): Promise<Result<T | null>> {
+    const record = this.#record;
+    if (record?.organization !== call.caller.organization) return ok(null);
+    const before = this.replies.find<T>(call);
+    if (!before.ok || before.value === null) return before;
+    const lease = await this.askForLease(record, call);
+    if (!lease.ok) return lease;
+    const { permissions, role } = lease.value;
+    if (permissions.includes(call.permission)) return before;
+    return this.refuse(call, { code: "forbidden", permission: call.permission, role });
   }
 
   async askForLease(record: FileRecord, call: Call): Promise<Result<AccessLease>> {
@@ -210,7 +221,6 @@ export class FileShell {
   async destroy(): Promise<void> {
     await this.#ctx.storage.deleteAlarm();
     await this.#ctx.storage.deleteAll();
-    this.alarm.fired();
     this.db.forgetTables();
     this.#record = null;
     this.#savedLocks = NO_LOCKS;

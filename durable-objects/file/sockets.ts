@@ -12,10 +12,14 @@ interface Attachment {
   turn: Turn;
   /** Expiry last told to each holder, epoch milliseconds. */
   told: [LockId, number][];
+  /** Whether its end has been dealt with; until then a connection that closes still counts. */
+  closed: boolean;
 }
 
 export class Sockets {
   readonly #ctx: DurableObjectState;
+  /** Whose connection is open; null until asked for again after a change. */
+  #connected: ReadonlySet<LockId> | null = null;
 
   constructor(ctx: DurableObjectState) {
     this.#ctx = ctx;
@@ -23,20 +27,33 @@ export class Sockets {
 
   accept(socket: WebSocket, turn: Turn, locks: LockState): void {
     this.#ctx.acceptWebSocket(socket, [turn.lock]);
-    attach(socket, { turn, told: toldBy(locks) });
+    attach(socket, { turn, told: toldBy(locks), closed: false });
+    this.#connected = null;
   }
 
   turnOf(socket: WebSocket): Turn {
     return attachmentOf(socket).turn;
   }
 
-  connected(): Set<LockId> {
-    return new Set(this.#open().flatMap((socket) => this.#ctx.getTags(socket) as LockId[]));
+  connected(): ReadonlySet<LockId> {
+    this.#connected ??= this.#whoIsConnected();
+    return this.#connected;
+  }
+
+  #whoIsConnected(): Set<LockId> {
+    const sockets = this.#ctx.getWebSockets().filter((socket) => isOpen(socket) || !attachmentOf(socket).closed);
+    return new Set(sockets.flatMap((socket) => this.#ctx.getTags(socket) as LockId[]));
+  }
+
+  /** To be called when a connection's end is dealt with. */
+  close(socket: WebSocket): void {
+    attach(socket, { ...attachmentOf(socket), closed: true });
+    this.#connected = null;
   }
 
   wake(lock: LockId): void {
     for (const socket of this.#ctx.getWebSockets(lock)) {
-      if (socket.readyState === WebSocket.OPEN) socket.send(YOUR_TURN);
+      if (isOpen(socket)) socket.send(YOUR_TURN);
     }
   }
 
@@ -53,10 +70,13 @@ export class Sockets {
   }
 
   #open(): WebSocket[] {
-    return this.#ctx.getWebSockets().filter((socket) => socket.readyState === WebSocket.OPEN);
+    return this.#ctx.getWebSockets().filter(isOpen);
   }
 }
 
 const attach = (socket: WebSocket, attachment: Attachment): void => socket.serializeAttachment(attachment);
 const attachmentOf = (socket: WebSocket): Attachment => socket.deserializeAttachment() as Attachment;
-const toldBy = (locks: LockState): [LockId, number][] => locks.locks.map((lock) => [lock.id, lock.expiresAt]);
+const isOpen = (socket: WebSocket): boolean => socket.readyState === WebSocket.OPEN;
+/** Of claimed locks; the others' claim window is not an expiry. */
+const toldBy = ({ locks }: LockState): [LockId, number][] =>
+  locks.filter((lock) => lock.claimed).map((lock) => [lock.id, lock.expiresAt]);

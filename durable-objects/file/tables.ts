@@ -11,7 +11,7 @@ import type { Database } from "../sql.ts";
 /**
  * staged: durable, but without a name yet · live · deleting: gone for everyone, its name not yet free · deleted.
  */
-export type FileStatus = "staged" | "live" | "deleting" | "deleted";
+type FileStatus = "staged" | "live" | "deleting" | "deleted";
 
 export interface FileRecord {
   workspace: WorkspaceId;
@@ -68,7 +68,12 @@ const MIGRATIONS: readonly string[] = [
 /** Blobs that must go at `due_at` unless a commit takes them up first: pending uploads, and what a deletion leaves. */
 const GARBAGE = "(blob_key TEXT PRIMARY KEY, due_at INTEGER NOT NULL) WITHOUT ROWID";
 /** Events that did not fit in the file's row any more while they waited to be shipped. */
-const SPILL = "(through INTEGER PRIMARY KEY, events TEXT NOT NULL)";
+const SPILL = `(
+  through  INTEGER PRIMARY KEY,  -- number of the packet's last event
+  first    INTEGER NOT NULL,     -- number of its first
+  at       INTEGER NOT NULL,     -- time of its first, epoch ms
+  events   TEXT NOT NULL         -- JSON AuditEvent[]
+)`;
 
 type FileRow = {
   schema: number;
@@ -245,16 +250,30 @@ export class FileTables {
   }
 
   addSpill(events: AuditEvent[]): void {
+    const [first, last] = [events.at(0), events.at(-1)];
+    if (first === undefined || last === undefined) return;
     this.#db.ensure("spill", SPILL);
-    this.#db.run("INSERT INTO spill (through, events) VALUES (?, ?)", events.at(-1)?.n ?? 0, JSON.stringify(events));
+    this.#db.run(
+      "INSERT INTO spill (through, first, at, events) VALUES (?, ?, ?, ?)",
+      last.n,
+      first.n,
+      first.at,
+      JSON.stringify(events),
+    );
   }
 
-  oldestSpill(): { through: number; events: AuditEvent[] } | null {
+  /** Number and time of the oldest event spilled. */
+  spilledFrom(): { n: number; at: number } | null {
     if (!this.#db.has("spill")) return null;
-    const row = this.#db.first<{ through: number; events: string }>(
-      "SELECT through, events FROM spill ORDER BY through LIMIT 1",
-    );
-    return row === null ? null : { through: row.through, events: JSON.parse(row.events) as AuditEvent[] };
+    return this.#db.first<{ n: number; at: number }>("SELECT first AS n, at FROM spill ORDER BY through LIMIT 1");
+  }
+
+  /** The oldest packets spilled. */
+  spilled(packets: number): AuditEvent[] {
+    if (!this.#db.has("spill")) return [];
+    return this.#db
+      .all<{ events: string }>("SELECT events FROM spill ORDER BY through LIMIT ?", packets)
+      .flatMap((row) => JSON.parse(row.events) as AuditEvent[]);
   }
 
   removeSpill(through: number): void {

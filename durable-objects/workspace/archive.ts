@@ -3,6 +3,7 @@
 
 import { appendEvents, archivedThrough } from "../../src/platform/audit.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
+import { doneWithin } from "../patience.ts";
 import type { Stream } from "./stream.ts";
 
 export class Archive {
@@ -25,11 +26,16 @@ export class Archive {
     if (this.#quietUntil > Date.now()) return false;
     // One at a time; who arrives meanwhile has its events taken along by the next round.
     while (this.#running !== null) await this.#running;
-    if (this.#through === this.#stream.lastSeq) return true;
+    if (!this.isBehind()) return true;
     this.#running = this.#append();
     const done = await this.#running;
     this.#running = null;
     return done;
+  }
+
+  /** Whether events have come since the log was last brought up to the end. */
+  isBehind(): boolean {
+    return this.#through !== this.#stream.lastSeq;
   }
 
   /** When to try again after a failure. */
@@ -39,12 +45,12 @@ export class Archive {
 
   async #append(): Promise<boolean> {
     try {
-      this.#through ??= await archivedThrough(this.#db, this.#workspace);
+      this.#through ??= await withinPatience(archivedThrough(this.#db, this.#workspace));
       for (;;) {
         const events = this.#stream.after(this.#through, LIMITS.SHIP_BATCH_MAX);
         const last = events.at(-1);
         if (last === undefined) break;
-        await appendEvents(this.#db, this.#workspace, events);
+        await withinPatience(appendEvents(this.#db, this.#workspace, events));
         this.#through = last.seq;
       }
       this.#failures = 0;
@@ -63,4 +69,10 @@ export class Archive {
       return false;
     }
   }
+}
+
+/** A database that hangs is as good as one that fails; whatever it does in the end, the append is idempotent. */
+async function withinPatience<T>(work: Promise<T>): Promise<T> {
+  if (await doneWithin(work, LIMITS.D1_PATIENCE_MS)) return work;
+  throw new Error(`no answer within ${LIMITS.D1_PATIENCE_MS} ms`);
 }

@@ -6,7 +6,8 @@ import type { AccessLease } from "../../src/domain/calls.ts";
 import type { AgentId, FileId } from "../../src/domain/ids.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
 import { ROLE_PERMISSIONS } from "../../src/domain/permissions.ts";
-import type { Member, WorkspaceRecord, WorkspaceTables } from "./tables.ts";
+import type { Member } from "../../src/domain/workspaces.ts";
+import type { WorkspaceRecord, WorkspaceTables } from "./tables.ts";
 
 /** Tells a file to give up an agent's leases; resolves when it has. */
 export type CallBack = (file: FileId, epoch: number, agent: AgentId) => Promise<void>;

@@ -1,23 +1,7 @@
 // Owns how a folder is listed: entries of one level or of the whole subtree, in pages, in order of their paths.
 
-import type { Entry, WorkspaceTables } from "./tables.ts";
-
-export interface ListQuery {
-  /** With its closing slash. */
-  folder: string;
-  recursive: boolean;
-  /** The last name of the page before; null for the first page. */
-  after: string | null;
-  limit: number;
-}
-
-export interface ListPage {
-  files: Entry[];
-  /** Folders directly below, with their closing slash. Empty when recursive. */
-  folders: string[];
-  /** Where the next page begins; null when this is the last. */
-  next: string | null;
-}
+import type { Entry, ListPage, ListQuery } from "../../src/domain/workspaces.ts";
+import type { WorkspaceTables } from "./tables.ts";
 
 const BATCH = 200;
 

@@ -3,6 +3,7 @@
 import type { AgentId, FileId, OrganizationId, WorkspacePath } from "../../src/domain/ids.ts";
 import type { LockPolicy } from "../../src/domain/locks/policy.ts";
 import type { Role } from "../../src/domain/permissions.ts";
+import type { Entry, Member } from "../../src/domain/workspaces.ts";
 import type { Database } from "../sql.ts";
 
 export interface WorkspaceRecord {
@@ -15,24 +16,6 @@ export interface WorkspaceRecord {
   epoch: number;
   createdAt: number;
   createdBy: AgentId;
-}
-
-export interface Member {
-  agent: AgentId;
-  name: string;
-  role: Role;
-  /** Epoch milliseconds. */
-  since: number;
-}
-
-/** A name, with what the workspace last heard of the file behind it (trailing by seconds; the file is the authority). */
-export interface Entry {
-  path: WorkspacePath;
-  file: FileId;
-  version: number;
-  size: number;
-  etag: string;
-  updatedAt: number;
 }
 
 /** Append-only; entry k leads from schema k to k + 1. */

@@ -17,6 +17,8 @@ export type ContentSource = { kind: "inline"; bytes: Uint8Array } | { kind: "blo
 
 export interface WriteTerms extends Preconditions {
   lock: LockId | null;
+  /** Whether the commit also releases the lock, in the same transaction. */
+  release: boolean;
 }
 
 export interface NewFile {

@@ -44,8 +44,8 @@ export function doneByTime(before: LockState, events: LockEvent[]): Unnumbered[]
   return events.flatMap((event) => {
     if (event.type !== "ended" || event.by !== null) return [];
     const entry = before.locks.find((l) => l.id === event.id) ?? before.queue.find((w) => w.id === event.id);
-    const agent = entry?.holder ?? null;
     const action = event.cause === "expiry" ? "lock_expired" : "lock_lapsed";
-    return [{ action, outcome: "accepted", code: null, agent, key: null, detail: { lock: event.id } }];
+    const detail = { lock: event.id, holder: entry?.holder ?? null };
+    return [{ action, outcome: "accepted", code: null, agent: null, key: null, detail }];
   });
 }

@@ -69,11 +69,13 @@ export const LIMITS = {
   SHIP_DELAY_MS: 10 * SECOND_MS,
   SHIP_BATCH_MAX: 500,
   /** A file that gathers this many ships without waiting. */
-  SHIP_EARLY_AT: 100,
+  SHIP_EARLY_AT: 400,
   /** Events kept in the file's own row before they spill into a row of their own (2 MB a row). */
   OUTBOX_ROW_MAX: 32,
   SHIP_RETRY_MIN_MS: 2 * SECOND_MS,
   SHIP_RETRY_MAX_MS: 5 * MINUTE_MS,
+  /** How long the audit log's database may take for one batch before it counts as failed. */
+  D1_PATIENCE_MS: 5 * SECOND_MS,
   /** One segment of the workspace's recent stream; at least one whole segment is always kept for deduplication. */
   STREAM_SEGMENT_MS: HOUR_MS,
   /** Allowance for two objects' clocks when an event's age decides whether it may have been delivered before. */

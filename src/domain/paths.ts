@@ -11,8 +11,8 @@ export type PathFault = Extract<Problem, { code: "path_invalid" }>;
 const utf8 = new TextEncoder();
 const bytes = (text: string): number => utf8.encode(text).length;
 
-/** Control, format (zero-width, bidi), line and paragraph separators, lone surrogates, private use. */
-const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}]/u;
+/** Control, format (zero-width, bidi) and other ignorable characters, line separators, lone surrogates, private use. */
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\p{Cs}\p{Co}]/u;
 
 function segmentFault(segment: string): string | null {
   if (segment === "") return "a segment is empty (double or trailing slash)";

@@ -1,6 +1,6 @@
 // Owns the permissions and the roles that bundle them. Pure.
 
-export const PERMISSIONS = [
+const PERMISSIONS = [
   "files:read",
   "files:write",
   "locks:read",

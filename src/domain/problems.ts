@@ -8,7 +8,7 @@ import type { Permission, Role } from "./permissions.ts";
 
 /** What a lock no longer held, or a place in the queue no longer kept, was used for. */
 export type LateUse = "write" | "renewal" | "release" | "claim";
-export type LateCode = `${LateUse}_after_${EndCause}`;
+type LateCode = `${LateUse}_after_${EndCause}`;
 
 /** What others may know about a lock that stands in their way. Its id is the holder's secret. */
 export interface HolderView {

@@ -6,9 +6,9 @@ import { err, ok, type Result } from "../domain/result.ts";
 import type { Operation } from "../operations/operation.ts";
 import { type Asked, perform } from "../operations/perform.ts";
 import { OPERATIONS } from "../operations/registry.ts";
-import type { Incoming } from "../platform/blobs.ts";
+import { type Incoming, readUpTo } from "../platform/blobs.ts";
 import { contentResponse } from "./content.ts";
-import { docsPage } from "./docs.ts";
+import { docs } from "./docs.ts";
 import { openApiDocument } from "./openapi.ts";
 import { problemResponse } from "./problems.ts";
 import { type Route, routesOf } from "./routes.ts";
@@ -20,7 +20,7 @@ export const rest = new Hono<{ Bindings: Env }>();
 rest.get("/", (c) => c.redirect("/api/docs"));
 rest.get("/health", (c) => c.json({ status: "ok" }));
 rest.get("/api/openapi.json", (c) => c.json(openApiDocument(new URL(c.req.url).origin)));
-rest.get("/api/docs", (c) => c.html(docsPage));
+rest.route("/api/docs", docs);
 
 const ROUTES = OPERATIONS.flatMap(routesOf);
 for (const route of ROUTES) {
@@ -64,8 +64,9 @@ async function gather(
   params: Record<string, string>,
 ): Promise<Result<Asked>> {
   const { operation, byPath } = route;
-  const query = Object.fromEntries(new URL(request.url).searchParams);
-  const { path, ...rest } = query;
+  const query = readQuery(request.url);
+  if (!query.ok) return query;
+  const { path, ...rest } = query.value;
   const takesJson = operation.method !== "GET" && operation.method !== "DELETE" && operation.takesContent === undefined;
   const body = takesJson ? await readJson(request) : ok({});
   if (!body.ok) return body;
@@ -83,7 +84,7 @@ async function gather(
       ...(params["fileId"] === undefined ? {} : { fileId: params["fileId"] }),
       ...(byPath && path !== undefined ? { path } : {}),
     },
-    input: { ...(byPath ? rest : query), ...body.value, ...headerInput(operation, request), ...own },
+    input: { ...(byPath ? rest : query.value), ...body.value, ...headerInput(operation, request), ...own },
   });
 }
 
@@ -97,30 +98,36 @@ function headerInput(operation: Operation, request: Request): Record<string, str
   );
 }
 
-const invalidBody = (message: string): Result<never> =>
-  err({ code: "input_invalid", issues: [{ at: "body", message }] });
+const invalid = (at: string, message: string): Result<never> =>
+  err({ code: "input_invalid", issues: [{ at, message }] });
+
+/** The query's fields. What could be read in two ways is refused: a wrong guess would mean another file. */
+function readQuery(url: string): Result<Record<string, string>> {
+  const start = url.indexOf("?");
+  if (start === -1) return ok({});
+  const search = url.slice(start);
+  const searchParams = new URLSearchParams(search);
+  try {
+    decodeURIComponent(search);
+  } catch {
+    return invalid("query", "is not percent-encoded UTF-8");
+  }
+  const twice = [...searchParams.keys()].find((name) => searchParams.getAll(name).length > 1);
+  return twice === undefined ? ok(Object.fromEntries(searchParams)) : invalid(twice, "is given more than once");
+}
 
 /** A JSON object, or nothing, which is an empty one. Whatever type the client says it is. */
 async function readJson(request: Request): Promise<Result<Record<string, unknown>>> {
-  let text = "";
-  if (request.body !== null) {
-    const decoder = new TextDecoder();
-    let size = 0;
-    for await (const chunk of request.body as ReadableStream<Uint8Array>) {
-      size += chunk.length;
-      if (size > LIMITS.JSON_BODY_MAX_BYTES)
-        return err({ code: "content_too_large", maxBytes: LIMITS.JSON_BODY_MAX_BYTES });
-      text += decoder.decode(chunk, { stream: true });
-    }
-    text += decoder.decode();
-  }
+  const bytes = await readUpTo(request.body, LIMITS.JSON_BODY_MAX_BYTES);
+  if (bytes === null) return err({ code: "content_too_large", maxBytes: LIMITS.JSON_BODY_MAX_BYTES });
+  const text = new TextDecoder().decode(bytes);
   if (text.trim() === "") return ok({});
   try {
     const value: unknown = JSON.parse(text);
     const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-    return isObject ? ok({ ...value }) : invalidBody("must be a JSON object");
+    return isObject ? ok({ ...value }) : invalid("body", "must be a JSON object");
   } catch {
-    return invalidBody("is not JSON");
+    return invalid("body", "is not JSON");
   }
 }
 

@@ -11,7 +11,7 @@ import { digestOf, openContent, putBlob, receive } from "../platform/blobs.ts";
 import { type FileStub, fileStub, reach } from "../platform/objects.ts";
 import { TurnSocket } from "../platform/turns.ts";
 import { type Context, contentOperation, type FileContext, fileOperation, type NewFileContext } from "./operation.ts";
-import { DONE, done, file, limit, lockId, path, showFile, showVersion, version, wait } from "./schemas.ts";
+import { DONE, done, file, flag, limit, lockId, path, showFile, showVersion, version, wait } from "./schemas.ts";
 
 const preconditions = {
   ifMatch: z.string().optional().describe("entity tags that the present version must be one of; * for any"),
@@ -24,12 +24,14 @@ interface Preconditions {
   ifMatch?: string | undefined;
   ifNoneMatch?: string | undefined;
   lock?: LockId | undefined;
+  release?: boolean | undefined;
 }
 
-const toTerms = ({ ifMatch, ifNoneMatch, lock }: Preconditions): WriteTerms => ({
+const toTerms = ({ ifMatch, ifNoneMatch, lock, release }: Preconditions): WriteTerms => ({
   ifMatch: ifMatch ?? null,
   ifNoneMatch: ifNoneMatch ?? null,
   lock: lock ?? null,
+  release: release ?? false,
 });
 
 const getFile = fileOperation({
@@ -97,7 +99,11 @@ const writeFile = fileOperation({
   effect: "writes",
   takesContent: true,
   headers: PRECONDITION_HEADERS,
-  input: z.strictObject({ ...preconditions, wait: wait.default(LIMITS.CONVERSION_WAIT_MS / 1000) }),
+  input: z.strictObject({
+    ...preconditions,
+    release: flag.describe("release the lock with the commit, in one step"),
+    wait: wait.default(LIMITS.CONVERSION_WAIT_MS / 1000),
+  }),
   output: file,
   status: (answer) => (answer.version === 1 ? 201 : 200),
   async handle(context, input) {
@@ -173,6 +179,7 @@ const copyFile = fileOperation({
   status: () => 201,
   async handle(context, input) {
     const { env, file, call } = context;
+    // The source records the copying too, and refuses those who may not copy.
     const read = await reach("file", true, () => file().read({ ...call, idempotency: null }, null));
     if (!read.ok) return read;
     const { workspace, version, source } = read.value;
@@ -255,7 +262,8 @@ async function commitWhenReadersAreGone(
   try {
     const came = socket !== null && (await socket.turn(deadline));
     const second = came ? await commit() : first;
-    if (!second.ok) await reach("file", true, () => file().endConversion(call, lock));
+    const inVain = !second.ok && second.problem.code === "readers_present";
+    if (inVain) await reach("file", true, () => file().endConversion(call, lock));
     return second;
   } finally {
     socket?.close();

@@ -1,18 +1,40 @@
 // Owns the operations on a file's locks.
 
 import { z } from "zod";
-import type { LockAnswer, LockOverview } from "../../durable-objects/file.ts";
+import type { LockAnswer, LockOverview } from "../domain/locks/answers.ts";
 import type { Call } from "../domain/calls.ts";
+import type { FileContent } from "../domain/content.ts";
 import type { FileId, LockId } from "../domain/ids.ts";
 import { LIMITS } from "../domain/limits.ts";
 import { LEVELS, type Lock } from "../domain/locks/state.ts";
 import type { ProblemCode } from "../domain/problems.ts";
 import { ok, type Result } from "../domain/result.ts";
+import { asText } from "../platform/encoding.ts";
 import { isFileId, newLockId } from "../platform/ids.ts";
 import { fileStub, reach } from "../platform/objects.ts";
 import { TurnSocket } from "../platform/turns.ts";
 import { directoryOperation, type FileContext, fileOperation } from "./operation.ts";
-import { DONE, done, holder, isoTime, lockId, purpose, showHolder, time, ttl, wait } from "./schemas.ts";
+import {
+  DONE,
+  done,
+  flag,
+  holder,
+  isoTime,
+  lockId,
+  purpose,
+  showHolder,
+  showVersion,
+  time,
+  ttl,
+  version,
+  wait,
+} from "./schemas.ts";
+
+/** Small enough to travel with a lock; larger content is read by itself. */
+const carriedContent = version.pick({ version: true, etag: true, contentType: true }).extend({
+  encoding: z.enum(["utf-8", "base64"]),
+  data: z.string(),
+});
 
 const granted = z.object({
   status: z.literal("granted"),
@@ -27,6 +49,10 @@ const granted = z.object({
   grantedAt: time,
   expiresAt: time,
   expiresIn: z.number().describe("seconds from the answer on, for those whose clock drifts"),
+  content: carriedContent
+    .nullable()
+    .optional()
+    .describe("if asked for: what the file holds; null if it is over 32 KiB"),
 });
 
 const queued = z.object({
@@ -37,6 +63,9 @@ const queued = z.object({
   queueLength: z.number().int(),
   grantedBy: time.describe("the stated bound: granted by then at the latest, as long as you stay in the queue"),
   waitAtMost: z.number().describe("seconds; the same bound, from the answer on"),
+  collectWithin: z
+    .number()
+    .describe("seconds from the grant on, then it passes on: keep a request open with `wait`, or poll more often"),
   resumeWithin: z.number().describe("seconds; ask again with the ticket by then, or the place is lost"),
   holders: z.array(holder),
 });
@@ -55,6 +84,7 @@ function showStanding(fileId: FileId, { standing, holders, queueLength }: LockAn
     queueLength,
     grantedBy: isoTime(waiter.promisedBy),
     waitAtMost: secondsUntil(waiter.promisedBy),
+    collectWithin: LIMITS.CLAIM_WINDOW_MS / 1000,
     resumeWithin: LIMITS.WAITER_LEASE_MS / 1000,
     holders: holders.map(showHolder),
   };
@@ -77,6 +107,23 @@ function showGranted(fileId: FileId, lock: Lock): z.infer<typeof granted> {
   };
 }
 
+/** Reads for the new holder what it locked, so that it need not ask again. */
+async function withContent({ file, call }: FileContext, answer: Standing, wanted: boolean): Promise<Result<Standing>> {
+  if (!wanted || answer.status !== "granted") return ok(answer);
+  const reading: Call = { ...call, action: "read_file", permission: "files:read", idempotency: null };
+  const read = await reach("file", true, () => file().read(reading, null));
+  // The lock is granted all the same; whoever holds it can read by itself.
+  return ok({ ...answer, content: read.ok ? carry(read.value) : null });
+}
+
+function carry({ version: stored, source }: FileContent): z.infer<typeof carriedContent> | null {
+  if (source.kind === "blob") return null;
+  const { version, etag, contentType } = showVersion(stored);
+  const text = asText(source.bytes);
+  const [encoding, data] = text === null ? (["base64", source.bytes.toBase64()] as const) : (["utf-8", text] as const);
+  return { version, etag, contentType, encoding, data };
+}
+
 const secondsUntil = (epochMs: number): number => Math.max(0, epochMs - Date.now()) / 1000;
 
 const acquireLock = fileOperation({
@@ -93,16 +140,22 @@ const acquireLock = fileOperation({
     ttl: ttl.default(LIMITS.LOCK_TTL_DEFAULT_MS / 1000).describe("seconds until it is released by itself"),
     priority: z.number().int().min(0).max(LIMITS.PRIORITY_MAX).default(0),
     purpose: purpose.optional().describe("what you plan to do, shown to those who find the file busy"),
-    wait: wait.optional().describe("seconds to wait in the queue; 0 takes a place and answers at once"),
+    content: z.boolean().default(false).describe("answer the file's content along with the lock, up to 32 KiB"),
+    wait: z
+      .number()
+      .min(0)
+      .max(LIMITS.WAIT_MAX_SECONDS)
+      .optional()
+      .describe("seconds to wait in the queue; 0 takes a place and answers at once"),
   }),
   output: standing,
   status: ({ status }) => (status === "granted" ? 201 : 202),
-  async handle(context, { level, ttl, priority, purpose, wait }) {
+  async handle(context, { level, ttl, priority, purpose, content, wait }) {
     const { file, fileId, call, repeatable } = context;
     const request = { id: newLockId(), level, ttlMs: ttl * 1000, priority, purpose: purpose ?? null };
     const asked = await reach("file", repeatable, () => file().acquireLock(call, request, wait !== undefined));
     const answer = await waitForTurn(context, asked, wait ?? 0);
-    return answer.ok ? ok(showStanding(fileId, answer.value)) : answer;
+    return answer.ok ? withContent(context, showStanding(fileId, answer.value), content) : answer;
   },
 });
 
@@ -115,14 +168,14 @@ const waitForLock = fileOperation({
   path: "/lock/{lockId}",
   permission: "locks:acquire",
   effect: "writes",
-  input: z.strictObject({ lockId, wait: wait.default(0) }),
+  input: z.strictObject({ lockId, content: flag.describe("as for acquire_lock"), wait: wait.default(0) }),
   output: standing,
   status: ({ status }) => (status === "granted" ? 200 : 202),
   async handle(context, input) {
     const { file, fileId, call } = context;
     const claimed = await reach("file", true, () => file().claimLock({ ...call, idempotency: null }, input.lockId));
     const answer = await waitForTurn(context, claimed, input.wait);
-    return answer.ok ? ok(showStanding(fileId, answer.value)) : answer;
+    return answer.ok ? withContent(context, showStanding(fileId, answer.value), input.content) : answer;
   },
 });
 

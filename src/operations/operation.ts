@@ -11,7 +11,7 @@ import type { Incoming } from "../platform/blobs.ts";
 import type { Actor, Agent } from "../platform/directory.ts";
 import type { FileStub, WorkspaceStub } from "../platform/objects.ts";
 
-export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 /** What every handler is given. */
 export interface Context {

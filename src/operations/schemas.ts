@@ -44,6 +44,7 @@ export const path = z.string().transform((raw, context): WorkspacePath => {
 /** Numbers that arrive as text in a query. */
 export const limit = z.coerce.number().int().min(1).max(LIMITS.PAGE_MAX).default(LIMITS.PAGE_DEFAULT);
 export const wait = z.coerce.number().min(0).max(LIMITS.WAIT_MAX_SECONDS);
+export const flag = z.stringbool().or(z.boolean()).default(false);
 export const ttl = z
   .number()
   .min(LIMITS.LOCK_TTL_MIN_MS / 1000)

@@ -7,13 +7,12 @@ import type { LockPolicy } from "../domain/locks/policy.ts";
 import { parseFolder } from "../domain/paths.ts";
 import { ROLES } from "../domain/permissions.ts";
 import { err, ok } from "../domain/result.ts";
-import type { Member } from "../../durable-objects/workspace/tables.ts";
-import type { WorkspaceView } from "../../durable-objects/workspace.ts";
+import type { Member, WorkspaceView } from "../domain/workspaces.ts";
 import { findEvents, type LoggedEvent } from "../platform/audit.ts";
 import { Directory } from "../platform/directory.ts";
 import { reach } from "../platform/objects.ts";
-import { type WorkspaceContext, workspaceOperation } from "./operation.ts";
-import { agentId, DONE, done, isoTime, limit, name, time } from "./schemas.ts";
+import { workspaceOperation } from "./operation.ts";
+import { agentId, DONE, done, flag, isoTime, limit, name, time } from "./schemas.ts";
 
 const role = z.enum(ROLES);
 
@@ -133,7 +132,11 @@ const setMember = workspaceOperation({
   async handle({ env, caller, workspace, call, repeatable }, input) {
     const agent = await new Directory(env).agent(caller.organization, input.agentId);
     // The workspace answers first whether the caller may at all, so that nobody can probe for agents.
-    if (agent === null) return refuseAfterAdmission({ workspace, call }, repeatable);
+    if (agent === null) {
+      return reach<never>("workspace", repeatable, () =>
+        workspace().refuse(call, { code: "not_found", what: "agent" }),
+      );
+    }
     const set = await reach("workspace", repeatable, () =>
       workspace().setMember(call, agent.id, agent.name, input.role),
     );
@@ -141,14 +144,6 @@ const setMember = workspaceOperation({
     return set.value === null ? err({ code: "not_found", what: "member" }) : ok({ member: showMember(set.value) });
   },
 });
-
-async function refuseAfterAdmission(
-  { workspace, call }: Pick<WorkspaceContext, "workspace" | "call">,
-  repeatable: boolean,
-) {
-  const admitted = await reach("workspace", repeatable, () => workspace().admit(call, {}));
-  return admitted.ok ? err({ code: "not_found", what: "agent" } as const) : admitted;
-}
 
 const removeMember = workspaceOperation({
   name: "remove_member",
@@ -187,7 +182,7 @@ const listFiles = workspaceOperation({
   effect: "reads",
   input: z.strictObject({
     folder: z.string().default("/"),
-    recursive: z.stringbool().or(z.boolean()).default(false),
+    recursive: flag,
     limit,
     cursor: z.string().optional().describe("`next` of the page before"),
   }),

@@ -34,24 +34,21 @@ export async function receive({ body, length, contentType, sha256 }: Incoming): 
   return ok({ kind: "inline", content: { kind: "inline", bytes, sha256: hash, size: bytes.length, contentType } });
 }
 
-/** All bytes of a stream; null when there are more than `max`. */
-async function readUpTo(body: ReadableStream<Uint8Array> | null, max: number): Promise<Uint8Array<ArrayBuffer> | null> {
-  const chunks: Uint8Array[] = [];
+/** All bytes of a body; null when there are more than `max`. */
+export async function readUpTo(body: ReadableStream | null, max: number): Promise<Uint8Array<ArrayBuffer> | null> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
   if (body !== null) {
-    for await (const chunk of body) {
+    for await (const chunk of body as ReadableStream<Uint8Array<ArrayBuffer>>) {
       size += chunk.length;
       if (size > max) return null;
       chunks.push(chunk);
     }
   }
-  const bytes = new Uint8Array(size);
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return bytes;
+  // What is small arrives in one piece.
+  return chunks.length === 1 && chunks[0] !== undefined
+    ? chunks[0]
+    : new Uint8Array(await new Blob(chunks).arrayBuffer());
 }
 
 /** Streams a body of known length into the blob store. What arrives short or with another digest is refused. */

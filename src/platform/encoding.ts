@@ -21,3 +21,12 @@ export async function sha256(data: string | Uint8Array<ArrayBuffer>): Promise<Ui
 export async function sha256Hex(data: string | Uint8Array<ArrayBuffer>): Promise<string> {
   return (await sha256(data)).toHex();
 }
+
+/** Null when the bytes are not UTF-8, to the letter. */
+export function asText(bytes: Uint8Array): string | null {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return null;
+  }
+}

@@ -21,7 +21,6 @@ import {
   renew,
 } from "../support/world.ts";
 
-const PORT = 18310;
 const AGENTS = 8;
 const TTL_SECONDS = 5;
 const HEARTBEAT_MS = 700;
@@ -36,7 +35,7 @@ let workspace: string;
 
 beforeAll(async () => {
   home = await newHome();
-  server = await startServer(home, PORT);
+  server = await startServer(home);
   admin = await server.world.organization();
   workspace = await server.world.workspace(admin);
 });

@@ -14,7 +14,6 @@ import { past, until } from "../support/until.ts";
 import { type Agent, askForLock, byId, byPath, type FileView, type Granted, type Queued } from "../support/world.ts";
 import { readStores } from "./stores.ts";
 
-const PORT = 18320;
 const KILLS = 20;
 const LIFE_MS = { least: 150, most: 600 };
 /** Between two requests of one agent. */
@@ -57,8 +56,8 @@ let random: () => number;
 beforeAll(async () => {
   random = chance("server killed");
   home = await newHome();
-  server = await startServer(home, PORT);
-  spare = prepareServer(home, PORT);
+  server = await startServer(home);
+  spare = prepareServer(home, portOf(server));
   admin = await server.world.organization();
   agents = await Promise.all(["ben", "cyd", "dot"].map((name) => server.world.agent(admin, name)));
   workspace = await server.world.workspace(
@@ -74,6 +73,7 @@ afterAll(async () => {
   await home?.remove();
 });
 
+const portOf = ({ url }: RunningServer): number => Number(new URL(url).port);
 const sha256 = (content: string | Uint8Array): string => createHash("sha256").update(content).digest("hex");
 const think = (ms = THINKING_MS): Promise<void> => past(Date.now() + ms * (0.5 + random()));
 
@@ -260,9 +260,9 @@ async function killAndRestart(): Promise<void> {
   run.isUp = false;
   await server.program.kill();
   const begun = Date.now();
-  server = await startServer(home, PORT, spare);
+  server = await startServer(home, spare);
   startMs.push(Date.now() - begun);
-  spare = prepareServer(home, PORT);
+  spare = prepareServer(home, portOf(server));
   run.isUp = true;
 }
 

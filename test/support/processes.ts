@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { bundleWorker } from "../../scripts/bundle.ts";
+import { WRANGLER_CONFIG } from "../../scripts/paths.ts";
 import { Client } from "./http.ts";
 import { OPERATOR_KEY } from "./secrets.ts";
 import { World } from "./world.ts";
@@ -76,7 +77,7 @@ export interface Home {
 export async function newHome(): Promise<Home & { remove: () => Promise<void> }> {
   const dir = await mkdtemp(join(tmpdir(), "holdfast-test-"));
   const bundle = join(dir, "bundle.json");
-  await writeFile(bundle, JSON.stringify(await bundleWorker("src/index.ts")));
+  await writeFile(bundle, JSON.stringify(await bundleWorker(WRANGLER_CONFIG)));
   return { state: join(dir, "state"), bundle, remove: () => rm(dir, { recursive: true, force: true }) };
 }
 
@@ -86,13 +87,13 @@ export interface RunningServer {
   world: World;
 }
 
-/** A server that has loaded its programs and waits to be started. */
-export function prepareServer({ state, bundle }: Home, port: number): Program {
+/** A server that has loaded its programs and waits to be started; on any free port unless told. */
+export function prepareServer({ state, bundle }: Home, port = 0): Program {
   return new Program("support/serve.ts", ["--port", `${port}`, "--state", state, "--bundle", bundle]);
 }
 
-export async function startServer(home: Home, port: number, prepared?: Program): Promise<RunningServer> {
-  const program = prepared ?? prepareServer(home, port);
+export async function startServer(home: Home, prepared?: Program): Promise<RunningServer> {
+  const program = prepared ?? prepareServer(home);
   program.say("start");
   const deadline = Date.now() + START_MS;
   for (;;) {
@@ -107,6 +108,6 @@ export async function startServer(home: Home, port: number, prepared?: Program):
 }
 
 /** The deployment that serves there. */
-export function worldAt(url: string): World {
+function worldAt(url: string): World {
   return new World(new Client((request) => fetch(request), url, OPERATOR_KEY));
 }

@@ -5,7 +5,18 @@ import { abortAllDurableObjects, evictDurableObject, runInDurableObject } from "
 import { env } from "cloudflare:workers";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { type Answer, call, newFile, newTeam, type Team } from "../support/client.ts";
+import type { Answer, Options } from "../support/http.ts";
+import { fileObject, workspaceObject, world } from "../support/workerd.ts";
+import {
+  type Agent,
+  byId,
+  type FileView,
+  type Granted,
+  lock,
+  newFile,
+  type Queued,
+  release,
+} from "../support/world.ts";
 
 const AGENTS = 8;
 const UPDATES = 15;
@@ -13,22 +24,22 @@ const UPDATES = 15;
 const THINKING_MS = 5;
 
 /** Repeats a call until it is answered: with the same Idempotency-Key, so that it is done once. */
-async function insist(team: Team, method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
-  const key = crypto.randomUUID();
+async function insist({ api }: Agent, method: string, path: string, options: Options = {}): Promise<Answer> {
+  const headers = { ...options.headers, "Idempotency-Key": crypto.randomUUID() };
   for (const deadline = Date.now() + 30_000; Date.now() < deadline;) {
-    const answer = await call(team.key, method, path, body, { ...headers, "Idempotency-Key": key }).catch(() => null);
+    const answer = await api.ask(method, path, { ...options, headers }).catch(() => null);
     if (answer !== null && answer.status < 500) return answer;
   }
   throw new Error(`never answered: ${method} ${path}`);
 }
 
-async function lockFor(team: Team, file: string): Promise<Answer["body"]> {
-  let answer = await insist(team, "POST", `/api/files/${file}/lock`, { wait: 20, ttl: 20 });
+async function lockFor(agent: Agent, file: FileView): Promise<Granted> {
+  let answer = await insist(agent, "POST", byId(file, "/lock"), { json: { wait: 20, ttl: 20 } });
   while (answer.status === 202) {
-    answer = await insist(team, "GET", `/api/files/${file}/lock/${answer.body.ticket}?wait=20`);
+    const { ticket } = answer.as<Queued>(202);
+    answer = await insist(agent, "GET", byId(file, `/lock/${ticket}`), { query: { wait: 20 } });
   }
-  expect(answer.status).toBeLessThan(300);
-  return answer.body;
+  return answer.as<Granted>(200, 201);
 }
 
 /** Aborts one object or all at random moments, requests in flight included, until told to stop. */
@@ -50,60 +61,52 @@ async function disturb(seed: number, stubs: (() => DurableObjectStub)[], isOver:
 test("a set grown under the lock loses no element, whatever is evicted", { timeout: 120_000 }, async () => {
   const seed = Number(env.HOLDFAST_SEED || Date.now() % 1_000_000);
   console.log(`seed ${seed} (HOLDFAST_SEED replays it)`);
-  const team = await newTeam();
-  const file = await newFile(team, "/set.json", "[]");
-  const stubs = [
-    () => env.FILES.get(env.FILES.idFromString(file)),
-    () => env.WORKSPACES.get(env.WORKSPACES.idFromString(team.workspace)),
-  ];
+  const admin = await world.organization();
+  const workspace = await world.workspace(admin);
+  const file = await newFile(admin, workspace, "/set.json", "[]");
+  const content = byId(file, "/content");
   const tokens: number[] = [];
   let over = false;
-  const agent = async (n: number) => {
-    for (let i = 0; i < UPDATES; i++) {
-      const lock = await lockFor(team, file);
-      tokens.push(lock.fencingToken);
-      const { body } = await insist(team, "GET", `/api/files/${file}/content`);
-      await scheduler.wait(THINKING_MS);
-      const set = JSON.stringify([...JSON.parse(body), `${n}.${i}`]);
-      const headers = { "Holdfast-Lock": lock.lockId };
-      const written = await insist(team, "PUT", `/api/files/${file}/content`, set, headers);
-      expect(written.status).toBe(200);
-      const released = await insist(team, "DELETE", `/api/files/${file}/lock/${lock.lockId}`);
-      expect(released.status).toBe(200);
-    }
+  const update = async (element: string): Promise<void> => {
+    const { lockId, fencingToken } = await lockFor(admin, file);
+    tokens.push(fencingToken);
+    const set = (await insist(admin, "GET", content)).as<string[]>(200);
+    await scheduler.wait(THINKING_MS);
+    const grown = JSON.stringify([...set, element]);
+    (await insist(admin, "PUT", content, { content: grown, headers: { "Holdfast-Lock": lockId } })).must(200);
+    (await insist(admin, "DELETE", byId(file, `/lock/${lockId}`))).must(200);
   };
-  const disturbing = disturb(seed, stubs, () => over);
+  const agent = async (n: number): Promise<void> => {
+    for (let i = 0; i < UPDATES; i++) await update(`${n}.${i}`);
+  };
+  const disturbing = disturb(seed, [() => fileObject(file.fileId), () => workspaceObject(workspace)], () => over);
   await Promise.all(Array.from({ length: AGENTS }, (_, n) => agent(n))).finally(() => (over = true));
   const aborts = await disturbing;
   console.log(`${aborts} aborts`);
   expect(aborts).toBeGreaterThan(20);
 
-  const { body } = await insist(team, "GET", `/api/files/${file}/content`);
+  const set = (await insist(admin, "GET", content)).as<string[]>(200);
   const expected = Array.from({ length: AGENTS }, (_, n) => Array.from({ length: UPDATES }, (_, i) => `${n}.${i}`));
-  expect(JSON.parse(body).toSorted()).toEqual(expected.flat().toSorted());
+  expect(set.toSorted()).toEqual(expected.flat().toSorted());
   expect(tokens).toEqual(tokens.toSorted((a, b) => a - b));
   expect(new Set(tokens).size).toBe(tokens.length);
 });
 
-test("a lock kept by heartbeats outlives evictions; nobody else is granted it", { timeout: 60_000 }, async () => {
-  const team = await newTeam();
-  const file = await newFile(team, "/kept.txt");
-  const stub = env.FILES.get(env.FILES.idFromString(file));
-  const { body: lock } = await call(team.key, "POST", `/api/files/${file}/lock`, { ttl: 2 });
-  const waiter = insist(team, "POST", `/api/files/${file}/lock`, { wait: 40 });
-  let told = Date.parse(lock.expiresAt);
+test("a lock kept by heartbeats outlives evictions; nobody else is granted it", async () => {
+  const admin = await world.organization();
+  const file = await newFile(admin, await world.workspace(admin), "/kept.txt");
+  const kept = await lock(admin, file, { ttl: 2 });
+  const waiter = lockFor(admin, file);
+  let told = Date.parse(kept.expiresAt);
   for (let beat = 0; beat < 8; beat++) {
     await scheduler.wait(700);
-    await evictDurableObject(stub, { webSockets: beat % 2 === 0 ? "hibernate" : "close" }).catch(() => undefined);
-    const renewed = await insist(team, "POST", `/api/files/${file}/lock/${lock.lockId}/renew`);
-    expect(renewed.status).toBe(200);
-    expect(renewed.body.fencingToken).toBe(lock.fencingToken);
-    expect(Date.parse(renewed.body.expiresAt)).toBeGreaterThanOrEqual(told);
-    told = Date.parse(renewed.body.expiresAt);
+    const webSockets = beat % 2 === 0 ? "hibernate" : "close";
+    await evictDurableObject(fileObject(file.fileId), { webSockets }).catch(() => undefined);
+    const renewed = (await insist(admin, "POST", byId(file, `/lock/${kept.lockId}/renew`))).as<Granted>(200);
+    expect(renewed.fencingToken).toBe(kept.fencingToken);
+    expect(Date.parse(renewed.expiresAt)).toBeGreaterThanOrEqual(told);
+    told = Date.parse(renewed.expiresAt);
   }
-  await call(team.key, "DELETE", `/api/files/${file}/lock/${lock.lockId}`);
-  let next = await waiter;
-  if (next.status === 202) next = await insist(team, "GET", `/api/files/${file}/lock/${next.body.ticket}?wait=20`);
-  expect(next.body.status).toBe("granted");
-  expect(next.body.fencingToken).toBeGreaterThan(lock.fencingToken);
+  (await release(admin, file, kept.lockId)).must(200);
+  expect((await waiter).fencingToken).toBeGreaterThan(kept.fencingToken);
 });

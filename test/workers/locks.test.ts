@@ -674,3 +674,49 @@ test("a time to live may have a fraction of a second", async () => {
   expect(ttl).toBeCloseTo(1.0001, 3);
   (await overwrite(ada, file, "two", { "Holdfast-Lock": lockId })).must(200);
 });
+
+describe("the everyday update in two requests", () => {
+  test("a lock carries the content if asked to, and the write releases it", async () => {
+    const file = await fresh();
+    const granted = (await ben.api.post(byId(file, "/lock"), { json: { content: true } })).as<Carrying>(201);
+    expect(granted.content).toMatchObject({ data: "one", encoding: "utf-8", etag: file.etag });
+    const headers = { "Holdfast-Lock": granted.lockId };
+    const written = (await overwrite(ben, file, "two", headers, { release: true })).as<FileView>(200);
+    expect(written.fencingToken).toBe(granted.fencingToken);
+    expect((await locksOf(ben, file)).locks).toEqual([]);
+    expect((await release(ben, file, granted.lockId)).outcome).toBe("410 release_after_release");
+  });
+
+  test("whoever waits is handed over to by the write, with what was written", async () => {
+    const file = await fresh();
+    const first = await lock(ben, file);
+    const waiting = cyd.api.post(byId(file, "/lock"), { json: { content: true, wait: 10 } });
+    await queued(file, 1);
+    (await overwrite(ben, file, "two", { "Holdfast-Lock": first.lockId }, { release: true })).must(200);
+    expect((await waiting).as<Carrying>(201).content?.data).toBe("two");
+  });
+
+  test("a refused write releases nothing", async () => {
+    const file = await fresh();
+    const { lockId } = await lock(ben, file);
+    const headers = { "Holdfast-Lock": lockId, "If-Match": '"9-0000000000000000"' };
+    expect((await overwrite(ben, file, "two", headers, { release: true })).outcome).toBe("412 precondition_failed");
+    expect((await locksOf(ben, file)).locks).toHaveLength(1);
+  });
+
+  test("bytes that are not text travel as base64, and large content is left to be read", async () => {
+    const file = await fresh();
+    const any = { "If-Match": "*" };
+    (await overwrite(ben, file, new Uint8Array([0xff, 0, 1]), any)).must(200);
+    const bytes = (await ben.api.post(byId(file, "/lock"), { json: { content: true } })).as<Carrying>(201);
+    expect(bytes.content).toMatchObject({ encoding: "base64", data: "/wAB" });
+    const large = await fresh();
+    (await overwrite(ben, large, "x".repeat(40_000), any)).must(200);
+    const none = (await ben.api.post(byId(large, "/lock"), { json: { content: true } })).as<Carrying>(201);
+    expect(none.content).toBeNull();
+  });
+});
+
+interface Carrying extends Granted {
+  content: { encoding: string; data: string; etag: string } | null;
+}

@@ -53,7 +53,7 @@ function callOf({ id, organization }: Agent): Call {
   return { caller, action: "write_file", permission: "files:write", idempotency: null, lease: null };
 }
 
-const ANY: WriteTerms = { ifMatch: "*", ifNoneMatch: null, lock: null };
+const ANY: WriteTerms = { ifMatch: "*", ifNoneMatch: null, lock: null, release: false };
 
 /** A Worker that dies between putting the blob and committing it. Answers the key. */
 async function dieBeforeCommit(file: FileView): Promise<string> {

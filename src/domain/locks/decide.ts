@@ -31,7 +31,7 @@ export type LockCommand =
 /** Where a request stands: holding its lock, or waiting with the queue before it. */
 export type Standing = { status: "granted"; lock: Lock } | { status: "waiting"; waiter: Waiter; position: number };
 
-export type LockReply = { type: "standing"; standing: Standing } | { type: "token"; token: number } | { type: "done" };
+type LockReply = { type: "standing"; standing: Standing } | { type: "token"; token: number } | { type: "done" };
 
 export interface Decision {
   state: LockState;
@@ -117,16 +117,16 @@ function grantWhatCanBe(draft: Draft, { now }: Surroundings): void {
 }
 
 function acquire(draft: Draft, request: Request, queue: boolean, at: Surroundings): Result<LockReply> {
-  const known = standingOf(draft.state, request.id);
-  if (known !== null) return ok({ type: "standing", standing: known });
+  if (standingOf(draft.state, request.id) !== null) return claim(draft, request.id, request.holder, at);
   if (request.ttlMs > at.policy.maxTtlMs) return err({ code: "lock_ttl_too_long", maxMs: at.policy.maxTtlMs });
-  if (draft.state.queue.length >= LIMITS.QUEUE_MAX) return err({ code: "queue_full", limit: LIMITS.QUEUE_MAX });
 
   const joined = draftOf(draft.state);
   joined.emit({ type: "joined", waiter: toWaiter(draft.state, request, at) });
   grantWhatCanBe(joined, at);
   const granted = joined.state.locks.some((lock) => lock.id === request.id);
   if (!granted && !queue) return err(locked(draft.state, at.now));
+  const isFull = draft.state.queue.length >= LIMITS.QUEUE_MAX;
+  if (!granted && isFull) return err({ code: "queue_full", limit: LIMITS.QUEUE_MAX });
 
   joined.events.forEach(draft.emit);
   if (granted) draft.emit({ type: "claimed", id: request.id, expiresAt: at.now + request.ttlMs });
@@ -228,7 +228,7 @@ function late(state: LockState, use: LateUse, id: LockId, holder: AgentId): Prob
   return { code: `${use}_after_${ended.cause}`, at: ended.at, by: ended.by, lock: id };
 }
 
-export function locked(state: LockState, now: number): Extract<Problem, { code: "locked" }> {
+function locked(state: LockState, now: number): Extract<Problem, { code: "locked" }> {
   return {
     code: "locked",
     holders: state.locks.map(toHolderView),

@@ -39,6 +39,7 @@ export function toWaiter(state: LockState, request: Request, { now, policy }: Su
     order: state.arrivals + 1,
     passed: 0,
     seenUntil: now + LIMITS.WAITER_LEASE_MS,
+    inGrace: false,
     promisedBy: now + waitBound({ ...request, key }, writersAhead, policy),
   };
 }
@@ -49,7 +50,7 @@ export function toWaiter(state: LockState, request: Request, { now, policy }: Su
  * each writer before it (a read phase to drain and a hold), for those that may still pass it, and for its own drain.
  * Only the best place there is cannot be passed; the highest priority has it unless fairness has put it further back.
  */
-export function waitBound(
+function waitBound(
   { level, key, arrivedAt }: Pick<Waiter, "level" | "key" | "arrivedAt">,
   writersAhead: number,
   policy: LockPolicy,

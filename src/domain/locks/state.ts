@@ -44,17 +44,19 @@ export interface Waiter extends Request {
   passed: number;
   /** The waiter's own lease: it counts as gone after this time, unless its connection is open. */
   seenUntil: number;
+  /** Whether that lease is the grace given after an eviction may have lost its polls. Given once between them. */
+  inGrace: boolean;
   /** The stated bound: granted by then at the latest, as long as it stays. Epoch milliseconds. */
   promisedBy: number;
 }
 
 /** The U→X conversion of a commit that waits for readers: no new readers, nobody from the queue. */
-export interface Conversion {
+interface Conversion {
   lock: LockId;
   deadline: number;
 }
 
-export interface Ended {
+interface Ended {
   id: LockId;
   holder: AgentId;
   cause: EndCause;
@@ -119,7 +121,7 @@ export function evolve(state: LockState, event: LockEvent): LockState {
     case "graced":
       return changeLock(state, event.id, { expiresAt: event.expiresAt, inGrace: true });
     case "seen":
-      return { ...state, queue: state.queue.map((w) => (w.id === event.id ? { ...w, seenUntil: event.until } : w)) };
+      return changeWaiter(state, event.id, { seenUntil: event.until, inGrace: false });
     case "upgraded": {
       const token = state.lastToken + 1;
       return { ...changeLock(state, event.id, { level: "write", token }), lastToken: token, fence: token };
@@ -173,6 +175,10 @@ function offer(state: LockState, id: LockId, at: number, claimBy: number): LockS
 
 function changeLock(state: LockState, id: LockId, change: Partial<Lock>): LockState {
   return { ...state, locks: state.locks.map((lock) => (lock.id === id ? { ...lock, ...change } : lock)) };
+}
+
+function changeWaiter(state: LockState, id: LockId, change: Partial<Waiter>): LockState {
+  return { ...state, queue: state.queue.map((waiter) => (waiter.id === id ? { ...waiter, ...change } : waiter)) };
 }
 
 function end(state: LockState, { id, cause, at, by }: Extract<LockEvent, { type: "ended" }>): LockState {
