@@ -153,7 +153,11 @@ export class FileObject extends DurableObject<Env> {
     if (!before.ok) return before;
     if (before.value !== null) return ok(null);
     const opened = await this.#shell.open(call);
-    if (!opened.ok) return opened;
+    if (!opened.ok) {
+      // Sent twice at once, it may have been done while this one asked for a lease.
+      const done = await this.#shell.repliesFor<true>(call);
+      return done.ok && done.value !== null ? ok(null) : opened;
+    }
     const right = writeRight(this.#shell, opened.value, call, terms);
     if (!right.ok) return this.#shell.refuse(call, right.problem.problem);
     const { record } = opened.value;
@@ -175,17 +179,16 @@ export class FileObject extends DurableObject<Env> {
     const opened = await this.#shell.open(call);
     if (!opened.ok) return opened;
     const { record } = opened.value;
-    const before = this.#shell.replies.find<true>(call);
+    const before = this.#shell.replies.find<Result<FileView>>(call);
     if (!before.ok) return before;
-    if (before.value !== null) return view(this.#shell, record);
+    if (before.value !== null) return before.value;
     const head = this.#shell.tables.version(record.head);
     if (head === null) return err({ code: "not_found", what: "file" });
     if (record.path === to) return view(this.#shell, record);
     const right = lockRight(this.#shell, opened.value, call, lock, head);
     if (!right.ok) return this.#shell.refuse(call, right.problem.problem);
     this.#shell.commit({ decision: right.value.decision });
-    const moved = await rename(this.#shell, record, call, to);
-    return moved.ok ? view(this.#shell, this.#shell.record ?? record) : moved;
+    return rename(this.#shell, record, call, to);
   }
 
   // ── creation ───────────────────────────────────────────────────────────────────────────────────────────────────

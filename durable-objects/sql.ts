@@ -21,6 +21,11 @@ export class Database {
     return this.#tables.has(table);
   }
 
+  /** To be called after everything was deleted. */
+  forgetTables(): void {
+    this.#tables = this.#readTables();
+  }
+
   tables(): string[] {
     return [...this.#tables];
   }

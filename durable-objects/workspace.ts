@@ -133,7 +133,7 @@ export class WorkspaceObject extends DurableObject<Env> {
     if (entry !== null) this.#shell.tables.removeEntry(entry.path);
   }
 
-  async relink(call: Call, { file, to }: { file: FileId; to: WorkspacePath }): Promise<Result<null>> {
+  async relink(call: Call, { file, to }: { file: FileId; to: WorkspacePath }): Promise<Result<AccessLease>> {
     return relink(this.#shell, call, file, to);
   }
 

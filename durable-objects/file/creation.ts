@@ -47,7 +47,8 @@ export async function beginCreation(
   const before = answeredBefore(shell, call);
   if (!before.ok) return before;
   if (before.value !== null) return ok(before.value);
-  if (known !== null) return err({ code: "path_taken", path: known.path, by: "file" });
+  if (known?.status === "live") return err({ code: "path_taken", path: known.path, by: "file" });
+  if (known !== null) return err({ code: "unavailable", part: "file", retryAfterMs: 1000 });
   const blank = blankRecord(call, { workspace, path });
   const lease = await shell.askForLease(blank, call);
   if (!lease.ok) return lease;

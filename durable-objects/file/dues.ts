@@ -27,9 +27,15 @@ export function nextDue(
     notBefore(shipDue(record, tables)),
     notBefore(tables.nextGarbageAt()),
     notBefore(nameDue(record, now)),
-    record.status === "deleted" ? replies.neededUntil() : null,
+    notBefore(endDue(record, tables, replies, now)),
   ].filter((due) => due !== null);
   return dues.length === 0 ? null : Math.min(...dues);
+}
+
+/** A file that is gone, told and swept, ends when nobody may repeat the request that deleted it. */
+function endDue(record: FileRecord, tables: FileTables, replies: Replies, now: number): number | null {
+  if (record.status !== "deleted" || shipDue(record, tables) !== null || tables.nextGarbageAt() !== null) return null;
+  return replies.neededUntil() ?? now;
 }
 
 /** A name that is half given or half taken away wants to be looked after. */

@@ -3,9 +3,11 @@
 
 import { accepted } from "../../src/domain/events.ts";
 import type { Call } from "../../src/domain/calls.ts";
+import type { FileView } from "../../src/domain/content.ts";
 import type { WorkspacePath } from "../../src/domain/ids.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
 import { ok, type Result } from "../../src/domain/result.ts";
+import { view } from "./contents.ts";
 import type { FileShell } from "./shell.ts";
 import type { FileRecord } from "./tables.ts";
 
@@ -68,15 +70,20 @@ export async function finishDeletion(shell: FileShell, record: FileRecord): Prom
   shell.commit({ record: { status: "deleted" } });
 }
 
-/** Moves a live file to another path. */
+/** Moves a live file to another path; or answers again, if this very request, sent twice at once, has moved it. */
 export async function rename(
   shell: FileShell,
   record: FileRecord,
   call: Call,
   to: WorkspacePath,
-): Promise<Result<null>> {
+): Promise<Result<FileView>> {
   const moved = await shell.workspace(record).relink(call, { file: shell.id, to });
   if (!moved.ok) return moved;
-  shell.commit({ record: { path: to }, also: () => shell.replies.remember(call, true, Date.now()) });
-  return ok(null);
+  shell.adopt(moved.value);
+  const before = shell.replies.find<Result<FileView>>(call);
+  if (!before.ok) return before;
+  if (before.value !== null) return before.value;
+  const answer = view(shell, { ...(shell.record ?? record), path: to });
+  shell.commit({ record: { path: to }, also: () => shell.replies.remember(call, answer, Date.now()) });
+  return answer;
 }

@@ -47,7 +47,8 @@ export class FileShell {
   /** The lock state on disk; heartbeats may be ahead of it. */
   #savedLocks: LockState;
   #quietUntil = 0;
-
+  /** Expiry of the newest lease heard of. An older one, still good as a right, may tell where the file was. */
+  #heardAsOf = 0;
   readonly #finishCreation: FinishCreation;
 
   constructor(ctx: DurableObjectState, env: Env, finishCreation: FinishCreation) {
@@ -93,11 +94,12 @@ export class FileShell {
     if (!lease.ok) return lease;
     const record = this.#liveFor(call);
     if (!record.ok) return record;
-    this.#adopt(lease.value);
+    this.adopt(lease.value);
     if (!lease.value.permissions.includes(call.permission)) {
       return this.refuse(call, { code: "forbidden", permission: call.permission, role: lease.value.role });
     }
-    return ok({ record: this.#record ?? record.value, at: this.at(lease.value.policy) });
+    const current = this.#record ?? record.value;
+    return ok({ record: current, at: this.at(current.policy) });
   }
 
   /** A name may lead here before the file knows that it has it. */
@@ -136,8 +138,10 @@ export class FileShell {
   }
 
   /** Takes over what the workspace decides: the path and the policy. They reach the disk with the next change. */
-  #adopt({ path, policy }: AccessLease): void {
-    if (this.#record !== null) this.#record = { ...this.#record, policy, path: path ?? this.#record.path };
+  adopt({ path, policy, expiresAt }: AccessLease): void {
+    if (this.#record === null || expiresAt <= this.#heardAsOf) return;
+    this.#heardAsOf = expiresAt;
+    this.#record = { ...this.#record, policy, path: path ?? this.#record.path };
   }
 
   /** Decides a command on the locks, by the state of this moment. */
@@ -213,10 +217,11 @@ export class FileShell {
     return this.#quietUntil > Date.now();
   }
 
-  /** The file leaves nothing behind. */
+  /** The file leaves nothing behind, and may be created anew by a request that names it so. */
   async destroy(): Promise<void> {
     await this.#ctx.storage.deleteAlarm();
     await this.#ctx.storage.deleteAll();
+    this.db.forgetTables();
     this.#record = null;
     this.#savedLocks = NO_LOCKS;
   }

@@ -54,20 +54,21 @@ export function register(shell: WorkspaceShell, call: Call, { file, path, versio
   return ok(shell.grants.give(opened.value.record, opened.value.member, file));
 }
 
-/** Moves a file's name. The move and its event are one transaction here: this is where it happens. */
-export function relink(shell: WorkspaceShell, call: Call, file: FileId, to: WorkspacePath): Result<null> {
+/** Moves a file's name, and tells so with a lease. The move and its event are one transaction: here it happens. */
+export function relink(shell: WorkspaceShell, call: Call, file: FileId, to: WorkspacePath): Result<AccessLease> {
   const opened = shell.open(call);
   if (!opened.ok) return opened;
   const entry = shell.tables.entryOf(file);
   if (entry === null) return err({ code: "not_found", what: "file" });
-  if (entry.path === to) return ok(null);
+  const { record, member } = opened.value;
+  if (entry.path === to) return ok(shell.grants.give(record, member, file));
   const taken = occupant(shell, to, entry.path);
   if (taken !== null) return shell.refuse(call, { code: "path_taken", path: to, by: taken.by });
   shell.commit([accepted(call.caller, call.action, { file, from: entry.path, to })], () => {
     shell.tables.removeEntry(entry.path);
     shell.tables.addEntry({ ...entry, path: to });
   });
-  return ok(null);
+  return ok(shell.grants.give(record, member, file));
 }
 
 /** What stands in the way of a name: a file there, a file where a folder would have to be, or a folder there. */

@@ -85,7 +85,7 @@ export class Stream {
       for (const row of rows) {
         if (found.length >= limit) break;
         const events = JSON.parse(row.events) as AuditEvent[];
-        found.push(...events.map((e, index) => ({ ...e, file: row.file as FileId | null, seq: row.first + index })));
+        found.push(...events.map((e, index) => ({ ...e, file: fileOf(e, row.file), seq: row.first + index })));
       }
     }
     return found;
@@ -134,5 +134,9 @@ export class Stream {
 export function mayBeRepeated(batch: EventBatch, stream: Stream): boolean {
   return batch.events.some((event) => event.at <= stream.keptSince() + LIMITS.CLOCK_SKEW_MS);
 }
+
+/** An event of the workspace's own that is about a file (a move) is found with that file. */
+const fileOf = ({ detail }: AuditEvent, source: string | null): FileId | null =>
+  (source ?? detail["file"] ?? null) as FileId | null;
 
 const begunAt = (segment: string): number => Number(segment.slice(PREFIX.length));

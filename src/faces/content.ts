@@ -23,10 +23,11 @@ export async function contentResponse(env: Env, request: Request, { view, source
   });
   if (writer !== null) headers.set("Holdfast-Writer", writer.holder);
 
-  const known = request.headers.get("If-None-Match");
-  if (known !== null && namesWeakly(known, etag)) return new Response(null, { status: 304, headers });
+  // If-Match comes first (RFC 9110 §13.2.2).
   const expected = request.headers.get("If-Match");
   if (expected !== null && !names(expected, etag)) return problemResponse({ code: "precondition_failed", etag });
+  const known = request.headers.get("If-None-Match");
+  if (known !== null && namesWeakly(known, etag)) return new Response(null, { status: 304, headers });
 
   const ifRange = request.headers.get("If-Range");
   const asked = ifRange === null || ifRange === etag ? request.headers.get("Range") : null;

@@ -37,22 +37,24 @@ async function createAgentOnce(
   const directory = new Directory(env);
   const before = await directory.replyTo<Created>(actor);
   if (!before.ok) return before;
-  if (before.value !== null) {
-    const { agent, key } = before.value;
-    const text = await mintKey(env.SIGNING_SECRET, { organization: agent.organization, agent: agent.id, key });
-    return ok({ ...before.value, text });
-  }
+  if (before.value !== null) return ok(await withKey(env, before.value));
   const { organizationName, ...rest } = fresh();
   const made: Agent = { ...rest, id: newAgentId(), createdAt: Date.now() };
   const key = newKeyId();
-  const { key: text, statements } = await directory.newAgent(made, key, actor.caller?.agent ?? null);
+  const statements = await directory.newAgent(made, key, actor.caller?.agent ?? null);
   const all =
     organizationName === undefined
       ? statements
       : [directory.newOrganization(made.organization, organizationName, made.createdAt), ...statements];
   const detail = { agent: made.id, name: made.name, role: made.role };
-  await directory.commit(actor, made.organization, detail, { agent: made, key } satisfies Created, all);
-  return ok({ agent: made, key, text });
+  const created = await directory.commit<Created>(actor, made.organization, detail, { agent: made, key }, all);
+  return created.ok ? ok(await withKey(env, created.value)) : created;
+}
+
+async function withKey(env: Env, created: Created): Promise<Created & { text: string }> {
+  const { agent, key } = created;
+  const claims = { organization: agent.organization, agent: agent.id, key };
+  return { ...created, text: await mintKey(env.SIGNING_SECRET, claims) };
 }
 
 const createOrganization = directoryOperation({
@@ -159,8 +161,9 @@ const createWorkspace = directoryOperation({
       creator: { agent: agent.id, name: agent.name },
     });
     const workspace = { id, name: input.name, createdAt: isoTime(at) };
-    await directory.commit(actor, caller.organization, { workspace: id, name: input.name }, workspace, []);
-    return ok({ workspace });
+    const detail = { workspace: id, name: input.name };
+    const created = await directory.commit(actor, caller.organization, detail, workspace, []);
+    return created.ok ? ok({ workspace: created.value }) : created;
   },
 });
 

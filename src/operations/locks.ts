@@ -289,12 +289,14 @@ const renewLocks = directoryOperation({
     failed: z.array(z.object({ fileId: z.string(), lockId: z.string(), code: z.string() })),
   }),
   async handle({ env, actor }, input) {
-    const { caller, action } = actor;
+    const { caller, action, idempotency } = actor;
+    // One key, many locks: each remembers its own answer.
+    const each = (lock: LockId) => idempotency && { ...idempotency, key: `${idempotency.key} ${lock}` };
     const answers = await Promise.all(
       input.locks.map(async ({ fileId, lockId, ttl }) => {
         const failed = (code: ProblemCode) => ({ fileId, lockId, code });
         if (caller === null || !isFileId(env, fileId)) return failed("not_found");
-        const call: Call = { caller, action, permission: "locks:acquire", idempotency: null, lease: null };
+        const call: Call = { caller, action, permission: "locks:acquire", idempotency: each(lockId), lease: null };
         const ttlMs = ttl === undefined ? null : ttl * 1000;
         const renewed = await reach("file", true, () => fileStub(env, fileId).renewLock(call, lockId, ttlMs));
         return renewed.ok ? showRenewed(fileId, renewed.value) : failed(renewed.problem.code);

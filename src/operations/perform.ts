@@ -82,11 +82,11 @@ async function inDirectory(
   input: Record<string, unknown>,
 ): Promise<Result<Performed>> {
   const actor = { caller, action: operation.name, idempotency };
-  if (caller === null || operation.permission === "bearer") {
-    return asJson(operation, await operation.handle({ ...context, actor, agent: null }, input));
-  }
   const directory = new Directory(context.env);
   try {
+    if (caller === null || operation.permission === "bearer") {
+      return asJson(operation, await operation.handle({ ...context, actor, agent: null }, input));
+    }
     const agent = await directory.authenticate(caller, apiKey);
     if (agent === null) return err({ code: "unauthenticated", reason: "invalid" });
     if (operation.permission === "organization:admin" && agent.role !== "admin") {

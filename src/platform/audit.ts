@@ -47,10 +47,10 @@ export async function archivedThrough(db: D1Database, workspace: number): Promis
   return row?.seq ?? 0;
 }
 
-/** The number of the last event that the log holds of a file; 0 when there is none. */
+/** The number of the last event of a file's own that the log holds; 0 when there is none. */
 export async function archivedOf(db: D1Database, file: FileId): Promise<number> {
   const row = await db
-    .prepare("SELECT n FROM events WHERE file = ? ORDER BY seq DESC LIMIT 1")
+    .prepare("SELECT n FROM events WHERE file = ? AND n > 0 ORDER BY seq DESC LIMIT 1")
     .bind(file)
     .first<{ n: number }>();
   return row?.n ?? 0;

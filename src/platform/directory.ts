@@ -93,14 +93,10 @@ export class Directory {
     return results.map(toAgent);
   }
 
-  /** Statements that create an agent with its first key, and the key. */
-  async newAgent(
-    agent: Agent,
-    key: KeyId,
-    by: AgentId | null,
-  ): Promise<{ key: string; statements: D1PreparedStatement[] }> {
+  /** Statements that create an agent with its first key. */
+  async newAgent(agent: Agent, key: KeyId, by: AgentId | null): Promise<D1PreparedStatement[]> {
     const text = await mintKey(this.#secret, { organization: agent.organization, agent: agent.id, key });
-    const statements = [
+    return [
       this.#db
         .prepare("INSERT INTO agents (id, organization, name, role, created_at, created_by) VALUES (?, ?, ?, ?, ?, ?)")
         .bind(agent.id, agent.organization, agent.name, agent.role, agent.createdAt, by),
@@ -108,7 +104,6 @@ export class Directory {
         .prepare("INSERT INTO api_keys (id, agent, hash, created_at) VALUES (?, ?, ?, ?)")
         .bind(key, agent.id, await sha256Hex(text), agent.createdAt),
     ];
-    return { key: text, statements };
   }
 
   newOrganization(id: OrganizationId, name: string, at: number): D1PreparedStatement {
@@ -145,17 +140,28 @@ export class Directory {
     return results;
   }
 
-  /** Does it, with its event and its answer for repetitions, all or nothing. */
-  async commit(
+  /**
+   * Does it, with its event and its answer for repetitions, all or nothing. Answers that answer; or, when the same
+   * request was sent twice at once and the other was first, the other's.
+   */
+  async commit<T>(
     actor: Actor,
     organization: OrganizationId,
     detail: EventDetail,
-    reply: unknown,
+    reply: T,
     statements: D1PreparedStatement[],
-  ): Promise<void> {
+  ): Promise<Result<T>> {
     const now = Date.now();
     const remembered = actor.idempotency === null ? [] : this.#remember(actor, actor.idempotency, reply, now);
-    await this.#db.batch([...statements, this.#event(actor, organization, null, detail, now), ...remembered]);
+    try {
+      await this.#db.batch([...statements, this.#event(actor, organization, null, detail, now), ...remembered]);
+      return ok(reply);
+    } catch (error) {
+      const first = await this.replyTo<T>(actor);
+      if (!first.ok) return first;
+      if (first.value === null) throw error;
+      return ok(first.value);
+    }
   }
 
   async refuse(actor: Actor, organization: OrganizationId, code: ProblemCode): Promise<void> {

@@ -8,7 +8,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Answer, Options } from "../support/http.ts";
-import { newHome, type RunningServer, startServer } from "../support/processes.ts";
+import { newHome, prepareServer, type Program, type RunningServer, startServer } from "../support/processes.ts";
 import { chance } from "../support/random.ts";
 import { past, until } from "../support/until.ts";
 import { type Agent, askForLock, byId, byPath, type FileView, type Granted, type Queued } from "../support/world.ts";
@@ -45,6 +45,8 @@ const holds: Hold[] = [];
 const startMs: number[] = [];
 let home: Awaited<ReturnType<typeof newHome>>;
 let server: RunningServer;
+/** The next life of the server, ready to begin. */
+let spare: Program;
 let admin: Agent;
 let agents: Agent[];
 let workspace: string;
@@ -55,6 +57,7 @@ beforeAll(async () => {
   random = chance("server killed");
   home = await newHome();
   server = await startServer(home);
+  spare = prepareServer(home, portOf(server));
   admin = await server.world.organization();
   agents = await Promise.all(["ben", "cyd", "dot"].map((name) => server.world.agent(admin, name)));
   workspace = await server.world.workspace(
@@ -66,9 +69,11 @@ beforeAll(async () => {
 afterAll(async () => {
   run.isOver = true;
   await server?.program.kill();
+  await spare?.kill();
   await home?.remove();
 });
 
+const portOf = ({ url }: RunningServer): number => Number(new URL(url).port);
 const sha256 = (content: string | Uint8Array): string => createHash("sha256").update(content).digest("hex");
 const think = (ms = THINKING_MS): Promise<void> => past(Date.now() + ms * (0.5 + random()));
 
@@ -255,8 +260,9 @@ async function killAndRestart(): Promise<void> {
   run.isUp = false;
   await server.program.kill();
   const begun = Date.now();
-  server = await startServer(home, Number(new URL(server.url).port));
+  server = await startServer(home, spare);
   startMs.push(Date.now() - begun);
+  spare = prepareServer(home, portOf(server));
   run.isUp = true;
 }
 

@@ -24,7 +24,7 @@ export class Program {
   constructor(script: string, args: string[]) {
     this.#child = spawn(process.execPath, [join(import.meta.dirname, "..", script), ...args], {
       detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
     });
     this.#ended = new Promise((resolve) => this.#child.once("close", resolve));
     if (this.#child.stdout !== null) createInterface(this.#child.stdout).on("line", (line) => this.#lines.push(line));
@@ -43,6 +43,10 @@ export class Program {
 
   get hasEnded(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  say(line: string): void {
+    this.#child.stdin?.write(`${line}\n`);
   }
 
   /** SIGKILL to the program and everything it has started; resolves when it is gone. */
@@ -83,8 +87,14 @@ export interface RunningServer {
   world: World;
 }
 
-export async function startServer({ state, bundle }: Home, port = 0): Promise<RunningServer> {
-  const program = new Program("support/serve.ts", ["--port", `${port}`, "--state", state, "--bundle", bundle]);
+/** A server that has loaded its programs and waits to be started; on any free port unless told. */
+export function prepareServer({ state, bundle }: Home, port = 0): Program {
+  return new Program("support/serve.ts", ["--port", `${port}`, "--state", state, "--bundle", bundle]);
+}
+
+export async function startServer(home: Home, prepared?: Program): Promise<RunningServer> {
+  const program = prepared ?? prepareServer(home);
+  program.say("start");
   const deadline = Date.now() + START_MS;
   for (;;) {
     const url = program.lines.find((line) => line.startsWith("listening "))?.slice("listening ".length);

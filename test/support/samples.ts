@@ -57,11 +57,18 @@ export const SAMPLES: Record<string, (scene: Scene) => Sample> = {
   renew_locks: ({ file, lockId }) => ({ json: { locks: [{ fileId: file.fileId, lockId }] } }),
 };
 
-/** Sends the sample of a route's operation. */
-export function trySample(client: Client, { operation, pattern, byPath }: Route, scene: Scene): Promise<Answer> {
-  const { params = {}, ...options } = SAMPLES[operation.name]?.(scene) ?? {};
+/** Sends the sample of a route's operation, with further headers, or with other contents. */
+export function trySample(
+  client: Client,
+  { operation, pattern, byPath }: Route,
+  scene: Scene,
+  headers: Record<string, string> = {},
+  instead: Options = {},
+): Promise<Answer> {
+  const { params = {}, ...sample } = SAMPLES[operation.name]?.(scene) ?? {};
+  const options = { ...sample, ...instead };
   const all: Record<string, string> = { workspaceId: scene.workspace, fileId: scene.file.fileId, ...params };
   const path = pattern.replaceAll(/\{(\w+)\}/g, (_, name: string) => all[name] ?? `no-${name}`);
   const query = byPath ? { path: scene.file.path } : {};
-  return client.ask(operation.method, path, { ...options, query });
+  return client.ask(operation.method, path, { ...options, query, headers: { ...options.headers, ...headers } });
 }
