@@ -118,9 +118,10 @@ function readQuery(url: string): Result<Record<string, string>> {
 
 /** A JSON object, or nothing, which is an empty one. Whatever type the client says it is. */
 async function readJson(request: Request): Promise<Result<Record<string, unknown>>> {
-  const bytes = await readUpTo(request.body, LIMITS.JSON_BODY_MAX_BYTES);
-  if (bytes === null) return err({ code: "content_too_large", maxBytes: LIMITS.JSON_BODY_MAX_BYTES });
-  const text = new TextDecoder().decode(bytes);
+  const maxBytes = LIMITS.JSON_BODY_MAX_BYTES;
+  const bytes = await readUpTo(request.body, maxBytes, { code: "content_too_large", maxBytes });
+  if (!bytes.ok) return bytes;
+  const text = new TextDecoder().decode(bytes.value);
   if (text.trim() === "") return ok({});
   try {
     const value: unknown = JSON.parse(text);

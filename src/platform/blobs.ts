@@ -4,6 +4,7 @@
 import type { ContentSource, NewContent } from "../domain/content.ts";
 import { LIMITS } from "../domain/limits.ts";
 import type { ByteRange } from "../domain/ranges.ts";
+import type { Problem } from "../domain/problems.ts";
 import { err, ok, type Result } from "../domain/result.ts";
 import { sha256Hex } from "./encoding.ts";
 
@@ -26,29 +27,36 @@ export async function receive({ body, length, contentType, sha256 }: Incoming): 
     return err({ code: "content_too_large", maxBytes: LIMITS.FILE_MAX_BYTES });
   }
   if (length !== null && length > LIMITS.INLINE_MAX_BYTES) return ok({ kind: "stream", length });
-  const bytes = await readUpTo(body, LIMITS.INLINE_MAX_BYTES);
-  if (bytes === null) return err({ code: "length_required" });
+  const read = await readUpTo(body, LIMITS.INLINE_MAX_BYTES, { code: "length_required" });
+  if (!read.ok) return read;
+  const bytes = read.value;
   if (length !== null && bytes.length !== length) return err({ code: "content_incomplete" });
   const hash = await sha256Hex(bytes);
   if (sha256 !== null && sha256 !== hash) return err({ code: "digest_mismatch" });
   return ok({ kind: "inline", content: { kind: "inline", bytes, sha256: hash, size: bytes.length, contentType } });
 }
 
-/** All bytes of a body; null when there are more than `max`. */
-export async function readUpTo(body: ReadableStream | null, max: number): Promise<Uint8Array<ArrayBuffer> | null> {
+/** All bytes of a body, up to `max`. */
+export async function readUpTo(
+  body: ReadableStream | null,
+  max: number,
+  tooMany: Problem,
+): Promise<Result<Uint8Array<ArrayBuffer>>> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
-  if (body !== null) {
-    for await (const chunk of body as ReadableStream<Uint8Array<ArrayBuffer>>) {
+  try {
+    for await (const chunk of (body ?? []) as ReadableStream<Uint8Array<ArrayBuffer>>) {
       size += chunk.length;
-      if (size > max) return null;
+      if (size > max) return err(tooMany);
       chunks.push(chunk);
     }
+  } catch {
+    // The sender broke off, and may still be listening.
+    return err({ code: "content_incomplete" });
   }
   // What is small arrives in one piece.
-  return chunks.length === 1 && chunks[0] !== undefined
-    ? chunks[0]
-    : new Uint8Array(await new Blob(chunks).arrayBuffer());
+  const [only] = chunks;
+  return ok(chunks.length === 1 && only !== undefined ? only : new Uint8Array(await new Blob(chunks).arrayBuffer()));
 }
 
 /** Streams a body of known length into the blob store. What arrives short or with another digest is refused. */
