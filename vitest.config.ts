@@ -6,6 +6,9 @@ import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import { OPERATOR_KEY, SIGNING_SECRET } from "./test/support/secrets.ts";
 
+/** A server that is bundled and started before the tests, on a machine that is busy. */
+const STARTING_MS = 60_000;
+
 export default defineConfig(async () => ({
   test: {
     projects: [
@@ -38,9 +41,18 @@ export default defineConfig(async () => ({
           include: ["test/conformance/**/*.test.ts"],
           environment: "node",
           testTimeout: 60_000,
+          hookTimeout: STARTING_MS,
         },
       },
-      { test: { name: "faults", include: ["test/faults/**/*.test.ts"], environment: "node", testTimeout: 300_000 } },
+      {
+        test: {
+          name: "faults",
+          include: ["test/faults/**/*.test.ts"],
+          environment: "node",
+          testTimeout: 300_000,
+          hookTimeout: STARTING_MS,
+        },
+      },
     ],
   },
 }));
