@@ -63,7 +63,7 @@ export function relink(shell: WorkspaceShell, call: Call, file: FileId, to: Work
   const { record, member } = opened.value;
   if (entry.path === to) return ok(shell.grants.give(record, member, file));
   const taken = occupant(shell, to, entry.path);
-  if (taken !== null) return shell.refuse(call, { code: "path_taken", path: to, by: taken.by });
+  if (taken !== null) return shell.refuse(call, { code: "path_taken", path: to, by: taken.by }, { file });
   shell.commit([accepted(call.caller, call.action, { file, from: entry.path, to })], () => {
     shell.tables.removeEntry(entry.path);
     shell.tables.addEntry({ ...entry, path: to });

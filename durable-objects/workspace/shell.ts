@@ -78,8 +78,8 @@ export class WorkspaceShell {
     );
   }
 
-  refuse(call: Call, problem: Problem): Err<Problem> {
-    this.commit([refused(call.caller, call.action, problem.code)], () => undefined);
+  refuse(call: Call, problem: Problem, detail: EventDetail = {}): Err<Problem> {
+    this.commit([refused(call.caller, call.action, problem.code, detail)], () => undefined);
     return err(problem);
   }
 
