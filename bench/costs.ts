@@ -68,6 +68,7 @@ async function measure(bench: Workbench): Promise<Line[]> {
   await line("lock cycle: acquire and release", async () => bench.release(await bench.acquire()), 2);
   await line("two contended cycles: one holds, one waits", () => bench.contend(), 4);
   await line("update: acquire, read, write, release", () => bench.update(), 4);
+  await line("update in two requests", () => bench.updateInTwo(), 2);
   return found;
 }
 

@@ -101,6 +101,13 @@ export class Workbench {
     await this.release(await waiting);
   }
 
+  /** The everyday update: the lock brings the content, the write releases the lock. */
+  async updateInTwo(): Promise<void> {
+    const { lockId } = await this.#onFile("POST", this.small, "/lock", { content: true });
+    const headers = { "Holdfast-Lock": String(lockId) };
+    await this.#onFile("PUT", this.small, "/content?release=true", "locked", headers);
+  }
+
   async update(): Promise<void> {
     const lock = await this.acquire();
     await this.read(this.small);
