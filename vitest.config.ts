@@ -33,6 +33,7 @@ export default defineConfig(async () => ({
           include: ["test/workers/**/*.test.ts"],
           setupFiles: ["test/workers/setup.ts"],
           testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
@@ -41,6 +42,7 @@ export default defineConfig(async () => ({
           include: ["test/conformance/**/*.test.ts"],
           environment: "node",
           testTimeout: 60_000,
+          hookTimeout: 120_000,
           hookTimeout: STARTING_MS,
         },
       },
