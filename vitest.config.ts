@@ -42,7 +42,6 @@ export default defineConfig(async () => ({
           include: ["test/conformance/**/*.test.ts"],
           environment: "node",
           testTimeout: 60_000,
-          hookTimeout: 120_000,
           hookTimeout: STARTING_MS,
         },
       },
