@@ -7,7 +7,7 @@ import { DurableObject } from "cloudflare:workers";
 import { type Call, READING } from "../src/domain/calls.ts";
 import type { Announced, FileContent, FileView, NewContent, NewFile, WriteTerms } from "../src/domain/content.ts";
 import { accepted, type EventDetail, refused } from "../src/domain/events.ts";
-import type { AgentId, LockId, WorkspaceId, WorkspacePath } from "../src/domain/ids.ts";
+import type { PrincipalId, LockId, WorkspaceId, WorkspacePath } from "../src/domain/ids.ts";
 import type { LockAnswer, LockOverview } from "../src/domain/locks/answers.ts";
 import { standingOf } from "../src/domain/locks/decide.ts";
 import { type Request as LockRequest, NO_LOCKS } from "../src/domain/locks/state.ts";
@@ -52,7 +52,11 @@ export class FileObject extends DurableObject<Env> {
     const asked = await perform(
       this.#shell,
       call,
-      ({ at }) => ({ type: "acquire", request: { ...request, holder: call.caller.agent, arrivedAt: at.now }, queue }),
+      ({ at }) => ({
+        type: "acquire",
+        request: { ...request, holder: call.caller.principal, arrivedAt: at.now },
+        queue,
+      }),
       toAnswer,
     );
     if (!asked.ok) return asked;
@@ -63,11 +67,11 @@ export class FileObject extends DurableObject<Env> {
   }
 
   async claimLock(call: Call, id: LockId): Promise<Result<LockAnswer>> {
-    return perform(this.#shell, call, () => ({ type: "claim", id, holder: call.caller.agent }), toAnswer);
+    return perform(this.#shell, call, () => ({ type: "claim", id, holder: call.caller.principal }), toAnswer);
   }
 
   async renewLock(call: Call, id: LockId, ttlMs: number | null): Promise<Result<LockAnswer>> {
-    const holder = call.caller.agent;
+    const holder = call.caller.principal;
     const renewed = await perform(this.#shell, call, () => ({ type: "renew", id, holder, ttlMs }), toAnswer);
     if (renewed.ok && this.#shell.record !== null) this.#shell.sockets.remember(this.#shell.record.locks);
     return renewed;
@@ -77,7 +81,7 @@ export class FileObject extends DurableObject<Env> {
     return perform(
       this.#shell,
       call,
-      () => ({ type: "release", id, holder: call.caller.agent }),
+      () => ({ type: "release", id, holder: call.caller.principal }),
       () => true,
     );
   }
@@ -86,7 +90,7 @@ export class FileObject extends DurableObject<Env> {
   async endConversion(call: Call, id: LockId): Promise<Result<null>> {
     const opened = await this.#shell.open(call);
     if (!opened.ok) return opened;
-    const decision = this.#shell.decide(opened.value, { type: "endConversion", id, holder: call.caller.agent });
+    const decision = this.#shell.decide(opened.value, { type: "endConversion", id, holder: call.caller.principal });
     this.#shell.commit({ decision, events: [refused(call.caller, call.action, "readers_present", { lock: id })] });
     return ok(null);
   }
@@ -209,7 +213,7 @@ export class FileObject extends DurableObject<Env> {
   // ── rights, waiting, time ──────────────────────────────────────────────────────────────────────────────────────
 
   /** Takes back the leases of an agent (null: of all). Once this answers, no older right is honoured here. */
-  async recall(epoch: number, agent: AgentId | null): Promise<void> {
+  async recall(epoch: number, agent: PrincipalId | null): Promise<void> {
     this.#shell.leases.drop(agent);
     const { record } = this.#shell;
     if (record !== null && record.epoch < epoch) this.#shell.commit({ record: { epoch } });

@@ -59,4 +59,4 @@ export class Replies {
   }
 }
 
-const idOf = (call: Call, key: string): string => `${call.caller.agent} ${key}`;
+const idOf = (call: Call, key: string): string => `${call.caller.principal} ${key}`;

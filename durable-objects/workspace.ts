@@ -6,7 +6,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { AccessLease, Call, Caller } from "../src/domain/calls.ts";
 import { accepted, type EventBatch, type EventDetail } from "../src/domain/events.ts";
-import type { AgentId, FileId, WorkspacePath } from "../src/domain/ids.ts";
+import type { PrincipalId, FileId, WorkspacePath } from "../src/domain/ids.ts";
 import { DEFAULT_POLICY, type LockPolicy, policyFault } from "../src/domain/locks/policy.ts";
 import type { Role } from "../src/domain/permissions.ts";
 import type { Problem } from "../src/domain/problems.ts";
@@ -84,7 +84,7 @@ export class WorkspaceObject extends DurableObject<Env> {
    * Gives an agent of the organization a role here, or (null) takes away the one it has. A change that takes
    * something away is answered only when no file honours the old right any more.
    */
-  async setMember(call: Call, agent: AgentId, name: string, role: Role | null): Promise<Result<Member | null>> {
+  async setMember(call: Call, agent: PrincipalId, name: string, role: Role | null): Promise<Result<Member | null>> {
     return setMember(this.#shell, call, { agent, name, role });
   }
 
@@ -93,7 +93,7 @@ export class WorkspaceObject extends DurableObject<Env> {
   /** Asked by a file: may it act for this caller, and under which rights? */
   async grantLease(caller: Caller, file: FileId): Promise<Result<AccessLease>> {
     const { record, tables, grants } = this.#shell;
-    const member = record?.organization === caller.organization ? tables.member(caller.agent) : null;
+    const member = record?.organization === caller.organization ? tables.member(caller.principal) : null;
     if (record === null || member === null) return err({ code: "not_found", what: "file" });
     return ok(grants.give(record, member, file));
   }

@@ -52,7 +52,7 @@ export function lockRight(
   lock: WriteTerms["lock"],
   head: Version,
 ): WriteRight {
-  const decision = shell.decide(opened, { type: "authorizeWrite", lock, holder: call.caller.agent });
+  const decision = shell.decide(opened, { type: "authorizeWrite", lock, holder: call.caller.principal });
   const { outcome } = decision;
   if (!outcome.ok) return err({ problem: outcome.problem, decision });
   if (outcome.value.type !== "token") throw new Error("authorizeWrite answers a token");
@@ -111,7 +111,7 @@ function refuseWrite(shell: FileShell, call: Call, { problem, decision }: Refuse
 /** The same decision, and the end of the lock it was made under: whoever waits comes next in the same moment. */
 function released(decision: Decision, { at }: Opened, call: Call, lock: LockId | null): Decision {
   if (lock === null) return decision;
-  const after = decide(decision.state, { type: "release", id: lock, holder: call.caller.agent }, at);
+  const after = decide(decision.state, { type: "release", id: lock, holder: call.caller.principal }, at);
   return { ...after, events: [...decision.events, ...after.events] };
 }
 
@@ -134,7 +134,7 @@ export function blankRecord(call: Call, { workspace, path }: Pick<NewFile, "work
     path,
     status: "staged",
     createdAt: Date.now(),
-    createdBy: call.caller.agent,
+    createdBy: call.caller.principal,
     epoch: 0,
     head: 0,
     policy: DEFAULT_POLICY,
@@ -145,7 +145,7 @@ export function blankRecord(call: Call, { workspace, path }: Pick<NewFile, "work
 }
 
 function newVersion({ size, sha256, contentType }: NewContent, n: number, token: number, call: Call): Version {
-  return { n, size, sha256, contentType, token, at: Date.now(), by: call.caller.agent };
+  return { n, size, sha256, contentType, token, at: Date.now(), by: call.caller.principal };
 }
 
 function store(shell: FileShell, version: Version, content: NewContent, request: string): void {

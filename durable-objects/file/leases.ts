@@ -2,7 +2,7 @@
 // memory; a file that was evicted asks again. What was recalled is remembered durably, in the file's record.
 
 import { type AccessLease, type Call, honours, type RecallMark } from "../../src/domain/calls.ts";
-import type { AgentId } from "../../src/domain/ids.ts";
+import type { PrincipalId } from "../../src/domain/ids.ts";
 import { ok, type Result } from "../../src/domain/result.ts";
 
 /** Asks the workspace for a lease. */
@@ -12,16 +12,16 @@ export type AskForLease = (call: Call) => Promise<Result<AccessLease>>;
 const ATTEMPTS = 3;
 
 export class Leases {
-  readonly #held = new Map<AgentId, AccessLease>();
+  readonly #held = new Map<PrincipalId, AccessLease>();
 
   /**
    * A lease that is good now: one that is held, one that came along, or a new one. `mark` is read after every wait,
    * because a recall may have arrived meanwhile.
    */
   async get(call: Call, mark: () => RecallMark, ask: AskForLease): Promise<Result<AccessLease>> {
-    const { agent } = call.caller;
-    for (const lease of [call.lease, this.#held.get(agent)]) {
-      if (lease?.agent !== agent || !honours(lease, mark(), Date.now())) continue;
+    const { principal } = call.caller;
+    for (const lease of [call.lease, this.#held.get(principal)]) {
+      if (lease?.principal !== principal || !honours(lease, mark(), Date.now())) continue;
       // One that does not carry the right may be older than a role that was raised since.
       if (lease.permissions.includes(call.permission)) return this.#keep(lease);
     }
@@ -36,13 +36,13 @@ export class Leases {
   }
 
   /** Forgets the leases of one agent, or of all. */
-  drop(agent: AgentId | null): void {
+  drop(agent: PrincipalId | null): void {
     if (agent === null) this.#held.clear();
     else this.#held.delete(agent);
   }
 
   accept(lease: AccessLease): void {
-    this.#held.set(lease.agent, lease);
+    this.#held.set(lease.principal, lease);
   }
 
   #keep(lease: AccessLease): Result<AccessLease> {

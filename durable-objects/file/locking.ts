@@ -2,7 +2,7 @@
 
 import type { Call } from "../../src/domain/calls.ts";
 import { accepted, type EventDetail } from "../../src/domain/events.ts";
-import type { AgentId, LockId } from "../../src/domain/ids.ts";
+import type { PrincipalId, LockId } from "../../src/domain/ids.ts";
 import type { LockAnswer, LockOverview } from "../../src/domain/locks/answers.ts";
 import {
   type Decision,
@@ -54,7 +54,7 @@ export function asOfNow({ record }: FileShell, answer: LockAnswer): LockAnswer {
 }
 
 export function toOverview({ locks, queue, fence }: LockState, { caller }: Call): LockOverview {
-  const mine = ({ id, holder }: { id: LockId; holder: AgentId }) => (holder === caller.agent ? id : null);
+  const mine = ({ id, holder }: { id: LockId; holder: PrincipalId }) => (holder === caller.principal ? id : null);
   return {
     locks: locks.map((lock) => ({ ...toHolderView(lock), mine: mine(lock) })),
     queue: queue.map((waiter) => {

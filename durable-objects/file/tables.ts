@@ -2,7 +2,7 @@
 // What each row costs and how long it lives: docs/storage-schema.md.
 
 import type { AuditEvent } from "../../src/domain/events.ts";
-import type { AgentId, OrganizationId, WorkspaceId, WorkspacePath } from "../../src/domain/ids.ts";
+import type { PrincipalId, OrganizationId, WorkspaceId, WorkspacePath } from "../../src/domain/ids.ts";
 import type { LockPolicy } from "../../src/domain/locks/policy.ts";
 import type { LockState } from "../../src/domain/locks/state.ts";
 import type { Version } from "../../src/domain/versions.ts";
@@ -20,7 +20,7 @@ export interface FileRecord {
   path: WorkspacePath;
   status: FileStatus;
   createdAt: number;
-  createdBy: AgentId;
+  createdBy: PrincipalId;
   /** Epoch of the newest recall acknowledged. */
   epoch: number;
   /** Number of the newest version; 0 before the first. */
@@ -125,7 +125,7 @@ export class FileTables {
       path: row.path as WorkspacePath,
       status: row.status as FileStatus,
       createdAt: row.created_at,
-      createdBy: row.created_by as AgentId,
+      createdBy: row.created_by as PrincipalId,
       epoch: row.epoch,
       head: row.head,
       policy: JSON.parse(row.policy) as LockPolicy,
@@ -282,5 +282,5 @@ export class FileTables {
 }
 
 function toVersion({ n, size, sha256, content_type, token, at, by }: VersionRow): Version {
-  return { n, size, sha256, contentType: content_type, token, at, by: by as AgentId };
+  return { n, size, sha256, contentType: content_type, token, at, by: by as PrincipalId };
 }

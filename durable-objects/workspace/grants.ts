@@ -3,14 +3,14 @@
 // what; on disk only which files may hold leases until when, so that eviction forgets nothing.
 
 import type { AccessLease } from "../../src/domain/calls.ts";
-import type { AgentId, FileId } from "../../src/domain/ids.ts";
+import type { PrincipalId, FileId } from "../../src/domain/ids.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
 import { ROLE_PERMISSIONS } from "../../src/domain/permissions.ts";
 import type { Member } from "../../src/domain/workspaces.ts";
 import type { WorkspaceRecord, WorkspaceTables } from "./tables.ts";
 
 /** Tells a file to give up an agent's leases; resolves when it has. */
-export type CallBack = (file: FileId, epoch: number, agent: AgentId) => Promise<void>;
+export type CallBack = (file: FileId, epoch: number, agent: PrincipalId) => Promise<void>;
 
 /** Leases noted for an agent between two removals of those that have run out. */
 const PRUNE_EVERY = 1000;
@@ -19,9 +19,9 @@ export class Grants {
   readonly #tables: WorkspaceTables;
   readonly #bootedAt = Date.now();
   /** For each agent, until when each file may hold a lease of it. */
-  readonly #given = new Map<AgentId, Map<FileId, number>>();
+  readonly #given = new Map<PrincipalId, Map<FileId, number>>();
   /** Newest epoch whose recall every holder has confirmed, by agent. */
-  readonly #confirmed = new Map<AgentId, number>();
+  readonly #confirmed = new Map<PrincipalId, number>();
 
   constructor(tables: WorkspaceTables) {
     this.#tables = tables;
@@ -35,7 +35,7 @@ export class Grants {
       this.#tables.saveHolder(file, expiresAt + LIMITS.LEASE_RECORD_MS);
     }
     return {
-      agent: member.agent,
+      principal: member.agent,
       role: member.role,
       permissions: ROLE_PERMISSIONS[member.role],
       policy: record.policy,
@@ -45,7 +45,7 @@ export class Grants {
     };
   }
 
-  #note(agent: AgentId, file: FileId, expiresAt: number): void {
+  #note(agent: PrincipalId, file: FileId, expiresAt: number): void {
     const given = this.#given.get(agent) ?? new Map<FileId, number>();
     this.#given.set(agent, given.set(file, expiresAt));
     if (given.size % PRUNE_EVERY !== 0) return;
@@ -53,14 +53,14 @@ export class Grants {
   }
 
   /** Whether a recall of this agent's leases has been begun and may not yet have reached everyone. */
-  isUnconfirmed(agent: AgentId): boolean {
+  isUnconfirmed(agent: PrincipalId): boolean {
     const recall = this.#tables.recall(agent);
     if (recall === null || recall.at + LIMITS.ACCESS_LEASE_MS <= Date.now()) return false;
     return (this.#confirmed.get(agent) ?? 0) < recall.epoch;
   }
 
   /** Takes back an agent's leases; resolves when none given before can be used any more. */
-  async recall(agent: AgentId, epoch: number, callBack: CallBack): Promise<void> {
+  async recall(agent: PrincipalId, epoch: number, callBack: CallBack): Promise<void> {
     const begun = Date.now();
     const files = this.#holdersOf(agent, begun);
     if (files.length > LIMITS.RECALL_FANOUT_MAX) await waitUntil(begun + LIMITS.ACCESS_LEASE_MS);
@@ -68,7 +68,7 @@ export class Grants {
     this.#confirmed.set(agent, epoch);
   }
 
-  async #takeBack(file: FileId, epoch: number, agent: AgentId, begun: number, callBack: CallBack): Promise<void> {
+  async #takeBack(file: FileId, epoch: number, agent: PrincipalId, begun: number, callBack: CallBack): Promise<void> {
     try {
       await callBack(file, epoch, agent);
     } catch (error) {
@@ -78,7 +78,7 @@ export class Grants {
   }
 
   /** Exactly those that hold a lease, once memory reaches back a whole lease; until then all that may hold any. */
-  #holdersOf(agent: AgentId, now: number): FileId[] {
+  #holdersOf(agent: PrincipalId, now: number): FileId[] {
     if (this.#bootedAt + LIMITS.ACCESS_LEASE_MS > now) return this.#tables.holders(now);
     const given = this.#given.get(agent) ?? new Map<FileId, number>();
     return [...given].filter(([, until]) => until > now).map(([file]) => file);

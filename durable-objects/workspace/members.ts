@@ -2,7 +2,7 @@
 
 import type { Call } from "../../src/domain/calls.ts";
 import { accepted } from "../../src/domain/events.ts";
-import type { AgentId } from "../../src/domain/ids.ts";
+import type { PrincipalId } from "../../src/domain/ids.ts";
 import { reduces, type Role } from "../../src/domain/permissions.ts";
 import { ok, type Result } from "../../src/domain/result.ts";
 import type { Member } from "../../src/domain/workspaces.ts";
@@ -13,7 +13,7 @@ import type { WorkspaceRecord } from "./tables.ts";
 export async function setMember(
   shell: WorkspaceShell,
   call: Call,
-  { agent, name, role }: { agent: AgentId; name: string; role: Role | null },
+  { agent, name, role }: { agent: PrincipalId; name: string; role: Role | null },
 ): Promise<Result<Member | null>> {
   const opened = shell.open(call);
   if (!opened.ok) return opened;
@@ -44,7 +44,7 @@ function change(
   shell: WorkspaceShell,
   call: Call,
   record: WorkspaceRecord,
-  agent: AgentId,
+  agent: PrincipalId,
   before: Member | null,
   after: Member | null,
 ): void {
@@ -66,7 +66,7 @@ function change(
 /** Answers once no file honours what was taken away from the agent. */
 async function whenRecalled(
   shell: WorkspaceShell,
-  agent: AgentId,
+  agent: PrincipalId,
   member: Member | null,
 ): Promise<Result<Member | null>> {
   const epoch = shell.record?.epoch ?? 0;

@@ -54,7 +54,7 @@ export class WorkspaceShell {
   open(call: Call): Result<Opened> {
     const { record } = this;
     if (record === null || record.organization !== call.caller.organization) return NOT_FOUND;
-    const member = this.tables.member(call.caller.agent);
+    const member = this.tables.member(call.caller.principal);
     if (member === null) return NOT_FOUND;
     if (!ROLE_PERMISSIONS[member.role].includes(call.permission)) {
       return this.refuse(call, { code: "forbidden", permission: call.permission, role: member.role });

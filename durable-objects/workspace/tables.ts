@@ -1,6 +1,6 @@
 // Owns a workspace's stored state but for its event stream: its tables, their rows and the statements over them.
 
-import type { AgentId, FileId, OrganizationId, WorkspacePath } from "../../src/domain/ids.ts";
+import type { PrincipalId, FileId, OrganizationId, WorkspacePath } from "../../src/domain/ids.ts";
 import type { LockPolicy } from "../../src/domain/locks/policy.ts";
 import type { Role } from "../../src/domain/permissions.ts";
 import type { Entry, Member } from "../../src/domain/workspaces.ts";
@@ -15,7 +15,7 @@ export interface WorkspaceRecord {
   /** Grows with every recall. */
   epoch: number;
   createdAt: number;
-  createdBy: AgentId;
+  createdBy: PrincipalId;
 }
 
 /** Append-only; entry k leads from schema k to k + 1. */
@@ -96,7 +96,7 @@ export class WorkspaceTables {
       policy: JSON.parse(row.policy) as LockPolicy,
       epoch: row.epoch,
       createdAt: row.created_at,
-      createdBy: row.created_by as AgentId,
+      createdBy: row.created_by as PrincipalId,
     };
   }
 
@@ -127,7 +127,7 @@ export class WorkspaceTables {
     );
   }
 
-  member(agent: AgentId): Member | null {
+  member(agent: PrincipalId): Member | null {
     const row = this.#db.first<MemberRow>("SELECT agent, name, role, since FROM members WHERE agent = ?", agent);
     return row === null ? null : toMember(row);
   }
@@ -147,7 +147,7 @@ export class WorkspaceTables {
     );
   }
 
-  removeMember(agent: AgentId): void {
+  removeMember(agent: PrincipalId): void {
     this.#db.run("DELETE FROM members WHERE agent = ?", agent);
   }
 
@@ -220,11 +220,11 @@ export class WorkspaceTables {
       .map((row) => row.file as FileId);
   }
 
-  recall(agent: AgentId): { epoch: number; at: number } | null {
+  recall(agent: PrincipalId): { epoch: number; at: number } | null {
     return this.#db.first<{ epoch: number; at: number }>("SELECT epoch, at FROM recalls WHERE agent = ?", agent);
   }
 
-  saveRecall(agent: AgentId, epoch: number, at: number): void {
+  saveRecall(agent: PrincipalId, epoch: number, at: number): void {
     this.#db.run(
       `INSERT INTO recalls (agent, epoch, at) VALUES (?, ?, ?)
        ON CONFLICT (agent) DO UPDATE SET epoch = excluded.epoch, at = excluded.at`,
@@ -236,7 +236,7 @@ export class WorkspaceTables {
 }
 
 function toMember({ agent, name, role, since }: MemberRow): Member {
-  return { agent: agent as AgentId, name, role: role as Role, since };
+  return { agent: agent as PrincipalId, name, role: role as Role, since };
 }
 
 function toEntry({ path, file, version, size, etag, updated_at }: EntryRow): Entry {

@@ -1,13 +1,13 @@
 // Owns what travels with every request from the Worker to an object: who calls, what for, with which right. Pure data.
 
-import type { AgentId, KeyId, OrganizationId, WorkspacePath } from "./ids.ts";
+import type { PrincipalId, KeyId, OrganizationId, WorkspacePath } from "./ids.ts";
 import type { LockPolicy } from "./locks/policy.ts";
 import type { Permission, Role } from "./permissions.ts";
 
 /** Who a valid API key speaks for. */
 export interface Caller {
   organization: OrganizationId;
-  agent: AgentId;
+  principal: PrincipalId;
   key: KeyId;
 }
 
@@ -33,7 +33,7 @@ export interface Call {
  * (Gray & Cheriton 1989; NFSv4 delegations.)
  */
 export interface AccessLease {
-  agent: AgentId;
+  principal: PrincipalId;
   role: Role;
   permissions: readonly Permission[];
   policy: LockPolicy;

@@ -1,7 +1,7 @@
 // Owns the shape of an event: one accepted or refused action, or one thing that time did. Pure.
 
 import type { Caller } from "./calls.ts";
-import type { AgentId, FileId, KeyId } from "./ids.ts";
+import type { PrincipalId, FileId, KeyId } from "./ids.ts";
 import type { LockEvent, LockState } from "./locks/state.ts";
 import type { ProblemCode } from "./problems.ts";
 
@@ -17,7 +17,7 @@ export interface AuditEvent {
   outcome: "accepted" | "refused";
   /** Why it was refused; null when accepted. */
   code: ProblemCode | null;
-  agent: AgentId | null;
+  agent: PrincipalId | null;
   key: KeyId | null;
   detail: EventDetail;
 }
@@ -32,11 +32,11 @@ export interface EventBatch {
 }
 
 export function accepted(caller: Caller, action: string, detail: EventDetail): Unnumbered {
-  return { action, outcome: "accepted", code: null, agent: caller.agent, key: caller.key, detail };
+  return { action, outcome: "accepted", code: null, agent: caller.principal, key: caller.key, detail };
 }
 
 export function refused(caller: Caller, action: string, code: ProblemCode, detail: EventDetail = {}): Unnumbered {
-  return { action, outcome: "refused", code, agent: caller.agent, key: caller.key, detail };
+  return { action, outcome: "refused", code, agent: caller.principal, key: caller.key, detail };
 }
 
 /** What time did to a file's locks, as events. `before` is the state the lock events were decided on. */

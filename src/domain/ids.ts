@@ -10,8 +10,8 @@ export type FileId = Branded<"FileId">;
 export type WorkspaceId = Branded<"WorkspaceId">;
 /** `org_` and 22 base64url characters (128 random bits). */
 export type OrganizationId = Branded<"OrganizationId">;
-/** `agt_` and 22 base64url characters. */
-export type AgentId = Branded<"AgentId">;
+/** Who acts: an agent (`agt_`) or a human (`hum_`), and 22 base64url characters. */
+export type PrincipalId = Branded<"PrincipalId">;
 /** `key_` and 22 base64url characters; names an API key without being one. */
 export type KeyId = Branded<"KeyId">;
 /** `lk_` and 22 base64url characters. While its request waits it is the ticket; once granted, the lock. */

@@ -1,25 +1,33 @@
-// Owns the permissions and the roles that bundle them. Pure.
+// Owns what may be allowed or denied: the permissions on workspaces and files, those on the organization, and the
+// roles that bundle them. Pure.
 
+/** On a workspace, a folder or a file. */
 const PERMISSIONS = [
-  "files:read",
-  "files:write",
-  "locks:read",
-  "locks:acquire",
-  "audit:read",
   "workspace:read",
   "workspace:manage",
+  "files:read",
+  "files:write",
+  "gold:write",
+  "locks:read",
+  "locks:acquire",
+  "locks:override",
+  "access:read",
+  "access:manage",
+  "audit:read",
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 
-export const ROLES = ["viewer", "editor", "admin"] as const;
+export const ROLES = ["viewer", "editor", "steward", "admin"] as const;
 export type Role = (typeof ROLES)[number];
 
-const VIEWER: readonly Permission[] = ["files:read", "locks:read", "workspace:read"];
+const VIEWER: readonly Permission[] = ["workspace:read", "files:read", "locks:read"];
 const EDITOR: readonly Permission[] = [...VIEWER, "files:write", "locks:acquire"];
+const STEWARD: readonly Permission[] = [...EDITOR, "gold:write", "locks:override"];
 
 export const ROLE_PERMISSIONS: Record<Role, readonly Permission[]> = {
   viewer: VIEWER,
   editor: EDITOR,
+  steward: STEWARD,
   admin: PERMISSIONS,
 };
 

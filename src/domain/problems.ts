@@ -2,7 +2,7 @@
 // its status, words and headers are given in one exhaustive switch (faces/problems.ts). Codes are stable: they are
 // part of the API.
 
-import type { AgentId, LockId, WorkspacePath } from "./ids.ts";
+import type { PrincipalId, LockId, WorkspacePath } from "./ids.ts";
 import type { EndCause, Level } from "./locks/state.ts";
 import type { Permission, Role } from "./permissions.ts";
 
@@ -12,7 +12,7 @@ type LateCode = `${LateUse}_after_${EndCause}`;
 
 /** What others may know about a lock that stands in their way. Its id is the holder's secret. */
 export interface HolderView {
-  holder: AgentId;
+  holder: PrincipalId;
   level: Level;
   purpose: string | null;
   priority: number;
@@ -40,7 +40,7 @@ export type Problem =
   | { code: "queue_full"; limit: number }
   | { code: "upgrade_conflict"; holders: HolderView[] }
   | { code: "readers_present"; holders: HolderView[]; retryAfterMs: number }
-  | { code: LateCode; at: number; by: AgentId | null; lock: LockId }
+  | { code: LateCode; at: number; by: PrincipalId | null; lock: LockId }
   | { code: "precondition_required"; etag: string | null }
   | { code: "precondition_failed"; etag: string | null }
   | { code: "range_not_satisfiable"; size: number }

@@ -1,7 +1,7 @@
 // Owns a file's versions and the preconditions of a write (RFC 9110 §13). Pure.
 
 import { err, ok, type Result } from "./result.ts";
-import type { AgentId } from "./ids.ts";
+import type { PrincipalId } from "./ids.ts";
 
 /** What is known of a version without its bytes. */
 export interface Version {
@@ -16,7 +16,7 @@ export interface Version {
   token: number;
   /** Epoch milliseconds. */
   at: number;
-  by: AgentId;
+  by: PrincipalId;
 }
 
 /** Conditions a caller puts on a write: values of If-Match and If-None-Match, and the lock it claims to hold. */

@@ -1,6 +1,6 @@
 // Owns what the Worker and a workspace's object tell each other. Pure data.
 
-import type { AgentId, FileId, OrganizationId, WorkspacePath } from "./ids.ts";
+import type { PrincipalId, FileId, OrganizationId, WorkspacePath } from "./ids.ts";
 import type { LockPolicy } from "./locks/policy.ts";
 import type { Role } from "./permissions.ts";
 
@@ -9,7 +9,7 @@ export interface NewWorkspace {
   number: number;
   organization: OrganizationId;
   name: string;
-  creator: { agent: AgentId; name: string };
+  creator: { agent: PrincipalId; name: string };
 }
 
 export interface WorkspaceView {
@@ -17,13 +17,13 @@ export interface WorkspaceView {
   policy: LockPolicy;
   /** Epoch milliseconds. */
   createdAt: number;
-  createdBy: AgentId;
+  createdBy: PrincipalId;
   /** The caller's own. */
   role: Role;
 }
 
 export interface Member {
-  agent: AgentId;
+  agent: PrincipalId;
   name: string;
   role: Role;
   /** Epoch milliseconds. */

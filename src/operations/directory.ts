@@ -41,7 +41,7 @@ async function createAgentOnce(
   const { organizationName, ...rest } = fresh();
   const made: Agent = { ...rest, id: newAgentId(), createdAt: Date.now() };
   const key = newKeyId();
-  const statements = await directory.newAgent(made, key, actor.caller?.agent ?? null);
+  const statements = await directory.newAgent(made, key, actor.caller?.principal ?? null);
   const all =
     organizationName === undefined
       ? statements
@@ -53,7 +53,7 @@ async function createAgentOnce(
 
 async function withKey(env: Env, created: Created): Promise<Created & { text: string }> {
   const { agent, key } = created;
-  const claims = { organization: agent.organization, agent: agent.id, key };
+  const claims = { organization: agent.organization, principal: agent.id, key };
   return { ...created, text: await mintKey(env.SIGNING_SECRET, claims) };
 }
 
@@ -168,8 +168,8 @@ const createWorkspace = directoryOperation({
 });
 
 /** The same Idempotency-Key names the same object, so a repetition after a crash half-way creates nothing twice. */
-function workspaceIdFor({ WORKSPACES }: Env, { agent }: Caller, idempotency: Idempotency | null): WorkspaceId {
-  const id = idempotency === null ? WORKSPACES.newUniqueId() : WORKSPACES.idFromName(`${agent} ${idempotency.key}`);
+function workspaceIdFor({ WORKSPACES }: Env, { principal }: Caller, idempotency: Idempotency | null): WorkspaceId {
+  const id = idempotency === null ? WORKSPACES.newUniqueId() : WORKSPACES.idFromName(`${principal} ${idempotency.key}`);
   return id.toString() as WorkspaceId;
 }
 

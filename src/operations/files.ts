@@ -244,7 +244,9 @@ async function createFile(
 /** The same Idempotency-Key names the same object, so a repeated creation finds its first self. */
 function newFileId({ FILES }: Env, { caller, idempotency }: Call, workspace: string): FileId {
   const id =
-    idempotency === null ? FILES.newUniqueId() : FILES.idFromName(`${workspace} ${caller.agent} ${idempotency.key}`);
+    idempotency === null
+      ? FILES.newUniqueId()
+      : FILES.idFromName(`${workspace} ${caller.principal} ${idempotency.key}`);
   return id.toString() as FileId;
 }
 

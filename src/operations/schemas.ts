@@ -2,7 +2,7 @@
 // durations in seconds.
 
 import { z } from "zod";
-import type { AgentId, LockId, WorkspacePath } from "../domain/ids.ts";
+import type { PrincipalId, LockId, WorkspacePath } from "../domain/ids.ts";
 import type { FileView } from "../domain/content.ts";
 import { LIMITS } from "../domain/limits.ts";
 import { parsePath } from "../domain/paths.ts";
@@ -31,7 +31,7 @@ export const lockId = z
 export const agentId = z
   .string()
   .regex(AGENT_ID_PATTERN, "is not an agent id")
-  .transform((id) => id as AgentId);
+  .transform((id) => id as PrincipalId);
 
 /** A path as callers write it, normalized. */
 export const path = z.string().transform((raw, context): WorkspacePath => {

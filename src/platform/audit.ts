@@ -2,7 +2,7 @@
 // or a file operation.
 
 import type { AuditEvent } from "../domain/events.ts";
-import type { AgentId, FileId } from "../domain/ids.ts";
+import type { PrincipalId, FileId } from "../domain/ids.ts";
 
 /** An event in its workspace's order. */
 export interface LoggedEvent extends AuditEvent {
@@ -11,7 +11,7 @@ export interface LoggedEvent extends AuditEvent {
 }
 
 export interface EventQuery {
-  agent?: AgentId | undefined;
+  agent?: PrincipalId | undefined;
   file?: FileId | undefined;
   action?: string | undefined;
   outcome?: "accepted" | "refused" | undefined;

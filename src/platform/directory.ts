@@ -3,7 +3,7 @@
 
 import type { Caller, Idempotency } from "../domain/calls.ts";
 import type { EventDetail } from "../domain/events.ts";
-import type { AgentId, KeyId, OrganizationId, WorkspaceId } from "../domain/ids.ts";
+import type { PrincipalId, KeyId, OrganizationId, WorkspaceId } from "../domain/ids.ts";
 import { LIMITS } from "../domain/limits.ts";
 import type { ProblemCode } from "../domain/problems.ts";
 import { err, ok, type Result } from "../domain/result.ts";
@@ -13,7 +13,7 @@ import { sha256Hex } from "./encoding.ts";
 export type OrganizationRole = "admin" | "member";
 
 export interface Agent {
-  id: AgentId;
+  id: PrincipalId;
   organization: OrganizationId;
   name: string;
   role: OrganizationRole;
@@ -27,7 +27,7 @@ export interface DirectoryEvent {
   action: string;
   outcome: "accepted" | "refused";
   code: ProblemCode | null;
-  agent: AgentId | null;
+  agent: PrincipalId | null;
   key: KeyId | null;
   detail: EventDetail;
 }
@@ -49,7 +49,7 @@ type AgentRow = { id: string; organization: string; name: string; role: string; 
 const AGENT_COLUMNS = "id, organization, name, role, created_at";
 
 const toAgent = ({ id, organization, name, role, created_at }: AgentRow): Agent => ({
-  id: id as AgentId,
+  id: id as PrincipalId,
   organization: organization as OrganizationId,
   name,
   role: role as OrganizationRole,
@@ -72,12 +72,12 @@ export class Directory {
         `SELECT a.id, a.organization, a.name, a.role, a.created_at, k.hash FROM api_keys k JOIN agents a ON a.id = k.agent
          WHERE k.id = ? AND a.id = ? AND a.organization = ?`,
       )
-      .bind(caller.key, caller.agent, caller.organization)
+      .bind(caller.key, caller.principal, caller.organization)
       .first<AgentRow & { hash: string }>();
     return row !== null && (await matchesHash(key, row.hash)) ? toAgent(row) : null;
   }
 
-  async agent(organization: OrganizationId, id: AgentId): Promise<Agent | null> {
+  async agent(organization: OrganizationId, id: PrincipalId): Promise<Agent | null> {
     const row = await this.#db
       .prepare(`SELECT ${AGENT_COLUMNS} FROM agents WHERE id = ? AND organization = ?`)
       .bind(id, organization)
@@ -94,8 +94,8 @@ export class Directory {
   }
 
   /** Statements that create an agent with its first key. */
-  async newAgent(agent: Agent, key: KeyId, by: AgentId | null): Promise<D1PreparedStatement[]> {
-    const text = await mintKey(this.#secret, { organization: agent.organization, agent: agent.id, key });
+  async newAgent(agent: Agent, key: KeyId, by: PrincipalId | null): Promise<D1PreparedStatement[]> {
+    const text = await mintKey(this.#secret, { organization: agent.organization, principal: agent.id, key });
     return [
       this.#db
         .prepare("INSERT INTO agents (id, organization, name, role, created_at, created_by) VALUES (?, ?, ?, ?, ?, ?)")
@@ -117,7 +117,7 @@ export class Directory {
         .prepare(
           "INSERT OR IGNORE INTO workspaces (id, organization, name, created_at, created_by) VALUES (?, ?, ?, ?, ?)",
         )
-        .bind(id, caller.organization, name, at, caller.agent),
+        .bind(id, caller.organization, name, at, caller.principal),
       this.#db.prepare("SELECT number FROM workspaces WHERE id = ?").bind(id),
     ]);
     const number = found?.results[0]?.number;
@@ -210,7 +210,7 @@ export class Directory {
         actor.action,
         code === null ? "accepted" : "refused",
         code,
-        actor.caller?.agent ?? null,
+        actor.caller?.principal ?? null,
         actor.caller?.key ?? null,
         JSON.stringify(detail),
       );
@@ -226,4 +226,4 @@ export class Directory {
   }
 }
 
-const replyId = (actor: Actor, { key }: Idempotency): string => `${actor.caller?.agent ?? "operator"} ${key}`;
+const replyId = (actor: Actor, { key }: Idempotency): string => `${actor.caller?.principal ?? "operator"} ${key}`;

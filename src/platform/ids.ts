@@ -1,6 +1,6 @@
 // Owns the making and recognizing of identifiers.
 
-import type { AgentId, FileId, KeyId, LockId, OrganizationId, WorkspaceId } from "../domain/ids.ts";
+import type { PrincipalId, FileId, KeyId, LockId, OrganizationId, WorkspaceId } from "../domain/ids.ts";
 import { toBase64Url } from "./encoding.ts";
 
 export const ID_BYTES = 16;
@@ -8,7 +8,7 @@ export const ID_BYTES = 16;
 const random = (): string => toBase64Url(crypto.getRandomValues(new Uint8Array(ID_BYTES)));
 
 export const newOrganizationId = (): OrganizationId => `org_${random()}` as OrganizationId;
-export const newAgentId = (): AgentId => `agt_${random()}` as AgentId;
+export const newAgentId = (): PrincipalId => `agt_${random()}` as PrincipalId;
 export const newKeyId = (): KeyId => `key_${random()}` as KeyId;
 export const newLockId = (): LockId => `lk_${random()}` as LockId;
 export const newRequestId = (): string => random();

@@ -6,7 +6,7 @@
 // The prefixes are for secret scanners. No key is stored; hashes are. Comparison takes constant time.
 
 import type { Caller } from "../domain/calls.ts";
-import type { AgentId, KeyId, OrganizationId } from "../domain/ids.ts";
+import type { PrincipalId, KeyId, OrganizationId } from "../domain/ids.ts";
 import { fromBase64Url, sha256, toBase64Url } from "./encoding.ts";
 import { ID_BYTES } from "./ids.ts";
 
@@ -27,9 +27,9 @@ function signingKey(secret: string): Promise<CryptoKey> {
 }
 
 /** The key for these claims; the same claims give the same key, so a repeated request can be answered again. */
-export async function mintKey(secret: string, { organization, agent, key }: Caller): Promise<string> {
+export async function mintKey(secret: string, { organization, principal, key }: Caller): Promise<string> {
   const claims = new Uint8Array(CLAIMS_BYTES);
-  for (const [index, id] of [organization, agent, key].entries()) {
+  for (const [index, id] of [organization, principal, key].entries()) {
     claims.set(fromBase64Url(id.slice(id.indexOf("_") + 1)) ?? [], index * ID_BYTES);
   }
   const mac = await crypto.subtle.sign(HMAC, await signingKey(secret), claims);
@@ -50,7 +50,7 @@ export async function verifyKey(secret: string, text: string): Promise<Caller | 
   const id = (index: number): string => toBase64Url(claims.slice(index * ID_BYTES, (index + 1) * ID_BYTES));
   return {
     organization: `org_${id(0)}` as OrganizationId,
-    agent: `agt_${id(1)}` as AgentId,
+    principal: `agt_${id(1)}` as PrincipalId,
     key: `key_${id(2)}` as KeyId,
   };
 }

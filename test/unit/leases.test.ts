@@ -4,13 +4,13 @@
 import { expect, test } from "vitest";
 import { Leases } from "../../durable-objects/file/leases.ts";
 import type { AccessLease, Call } from "../../src/domain/calls.ts";
-import type { AgentId, KeyId, OrganizationId } from "../../src/domain/ids.ts";
+import type { PrincipalId, KeyId, OrganizationId } from "../../src/domain/ids.ts";
 import { DEFAULT_POLICY } from "../../src/domain/locks/policy.ts";
 import { ok } from "../../src/domain/result.ts";
 
-const agent = "agt_a" as AgentId;
+const principal = "agt_a" as PrincipalId;
 const call: Call = {
-  caller: { organization: "org_a" as OrganizationId, agent, key: "key_a" as KeyId },
+  caller: { organization: "org_a" as OrganizationId, principal, key: "key_a" as KeyId },
   action: "read_file",
   permission: "files:read",
   idempotency: null,
@@ -18,7 +18,7 @@ const call: Call = {
 };
 
 const lease = (epoch: number, lifeMs = 60_000): AccessLease => ({
-  agent,
+  principal,
   role: "editor",
   permissions: ["files:read"],
   policy: DEFAULT_POLICY,
@@ -57,13 +57,13 @@ test("a lease that came along is refused when it is older than the recall", asyn
 
 test("a lease of another agent that came along is not used", async () => {
   const leases = new Leases();
-  const stray = { ...lease(1), agent: "agt_b" as AgentId };
+  const stray = { ...lease(1), principal: "agt_b" as PrincipalId };
   const got = await leases.get(
     { ...call, lease: stray },
     () => ({ epoch: 1 }),
     async () => ok(lease(1)),
   );
-  expect(got).toMatchObject({ ok: true, value: { agent } });
+  expect(got).toMatchObject({ ok: true, value: { principal } });
 });
 
 test("what is held is used until it runs out, and not after it is dropped", async () => {
@@ -78,7 +78,7 @@ test("what is held is used until it runs out, and not after it is dropped", asyn
   await get();
   await get();
   expect(asked).toBe(1);
-  leases.drop(agent);
+  leases.drop(principal);
   await get();
   expect(asked).toBe(2);
 });

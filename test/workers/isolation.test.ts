@@ -4,7 +4,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, test } from "vitest";
-import type { AgentId, KeyId, OrganizationId } from "../../src/domain/ids.ts";
+import type { PrincipalId, KeyId, OrganizationId } from "../../src/domain/ids.ts";
 import { type Route, routesOf } from "../../src/faces/routes.ts";
 import { OPERATIONS } from "../../src/operations/registry.ts";
 import { newAgentId, newKeyId, newOrganizationId } from "../../src/platform/ids.ts";
@@ -225,7 +225,7 @@ describe("a key that is not valid gets 401 from every operation", () => {
 
 test("a well-signed key that the directory does not know gets nowhere", async () => {
   const scene = await newScene();
-  const claims = { organization: owner.organization as OrganizationId, agent: newAgentId(), key: newKeyId() };
+  const claims = { organization: owner.organization as OrganizationId, principal: newAgentId(), key: newKeyId() };
   const stranger = owner.api.with(await mintKey(SIGNING_SECRET, claims));
   for (const route of ON_SOMETHING) {
     expect((await trySample(stranger, route, scene)).outcome).toBe("404 not_found");
@@ -241,9 +241,9 @@ test("a well-signed key that the directory does not know gets nowhere", async ()
 test("an agent's own key with the organization of another, well signed, gets nowhere", async () => {
   const claims = await verifyKey(SIGNING_SECRET, owner.api.key ?? "");
   const file = await newFile(owner, workspace, "/mixed.txt");
-  const mixes: { organization: OrganizationId; agent: AgentId; key: KeyId }[] = [
+  const mixes: { organization: OrganizationId; principal: PrincipalId; key: KeyId }[] = [
     { ...claims, organization: foreigner.organization as OrganizationId } as never,
-    { organization: newOrganizationId(), agent: owner.id as AgentId, key: newKeyId() },
+    { organization: newOrganizationId(), principal: owner.id as PrincipalId, key: newKeyId() },
   ];
   for (const mix of mixes) {
     const client = owner.api.with(await mintKey(SIGNING_SECRET, mix));

@@ -6,7 +6,7 @@ import { env } from "cloudflare:workers";
 import { beforeAll, expect, test } from "vitest";
 import type { Call } from "../../src/domain/calls.ts";
 import type { WriteTerms } from "../../src/domain/content.ts";
-import type { AgentId, KeyId, OrganizationId, WorkspaceId, WorkspacePath } from "../../src/domain/ids.ts";
+import type { PrincipalId, KeyId, OrganizationId, WorkspaceId, WorkspacePath } from "../../src/domain/ids.ts";
 import { until } from "../support/until.ts";
 import { fileObject, runAlarm, workspaceObject, world } from "../support/workerd.ts";
 import { type Agent, byId, type FileView, newFile, overwrite, put } from "../support/world.ts";
@@ -49,7 +49,7 @@ async function sweepNow(file: string): Promise<void> {
 
 /** As the Worker would ask, but it may stop half-way. */
 function callOf({ id, organization }: Agent): Call {
-  const caller = { organization: organization as OrganizationId, agent: id as AgentId, key: "key_x" as KeyId };
+  const caller = { organization: organization as OrganizationId, principal: id as PrincipalId, key: "key_x" as KeyId };
   return { caller, action: "write_file", permission: "files:write", idempotency: null, lease: null };
 }
 

@@ -2,7 +2,7 @@
 // Every decision first settles what time has done (expiries, lapsed offers, waiters that are gone), so an expired
 // lock is absent from every answer, however late the alarm. Pure.
 
-import type { AgentId, LockId } from "../ids.ts";
+import type { PrincipalId, LockId } from "../ids.ts";
 import { LIMITS } from "../limits.ts";
 import type { HolderView, LateUse, Problem } from "../problems.ts";
 import { err, ok, type Result } from "../result.ts";
@@ -14,15 +14,15 @@ export type LockCommand =
   /** Ask for a lock. With `queue`, a busy file gives a place in the queue instead of a refusal. */
   | { type: "acquire"; request: Request; queue: boolean }
   /** Collect a granted lock, or show that the waiter is still there. */
-  | { type: "claim"; id: LockId; holder: AgentId }
+  | { type: "claim"; id: LockId; holder: PrincipalId }
   /** Heartbeat; a new time to live replaces the old one. */
-  | { type: "renew"; id: LockId; holder: AgentId; ttlMs: number | null }
+  | { type: "renew"; id: LockId; holder: PrincipalId; ttlMs: number | null }
   /** Give up a lock, or leave the queue. */
-  | { type: "release"; id: LockId; holder: AgentId }
+  | { type: "release"; id: LockId; holder: PrincipalId }
   /** Ask for the right to commit now: under a lock (converted U→X for this instant), or without one. */
-  | { type: "authorizeWrite"; lock: LockId | null; holder: AgentId }
+  | { type: "authorizeWrite"; lock: LockId | null; holder: PrincipalId }
   /** Give up waiting for readers: the conversion ends, the lock stays. */
-  | { type: "endConversion"; id: LockId; holder: AgentId }
+  | { type: "endConversion"; id: LockId; holder: PrincipalId }
   /** The waiter's connection closed; its own lease starts to run. */
   | { type: "disconnect"; id: LockId }
   /** Only let time pass. */
@@ -134,7 +134,7 @@ function acquire(draft: Draft, request: Request, queue: boolean, at: Surrounding
   return standing === null ? err({ code: "lock_unknown" }) : ok({ type: "standing", standing });
 }
 
-function claim(draft: Draft, id: LockId, holder: AgentId, at: Surroundings): Result<LockReply> {
+function claim(draft: Draft, id: LockId, holder: PrincipalId, at: Surroundings): Result<LockReply> {
   const mine = belongsTo(draft, id, holder);
   const standing = mine ? standingOf(draft.state, id) : null;
   if (standing === null) return err(late(draft.state, "claim", id, holder));
@@ -146,7 +146,13 @@ function claim(draft: Draft, id: LockId, holder: AgentId, at: Surroundings): Res
   return ok({ type: "standing", standing });
 }
 
-function renew(draft: Draft, id: LockId, holder: AgentId, ttlMs: number | null, at: Surroundings): Result<LockReply> {
+function renew(
+  draft: Draft,
+  id: LockId,
+  holder: PrincipalId,
+  ttlMs: number | null,
+  at: Surroundings,
+): Result<LockReply> {
   const lock = heldBy(draft, id, holder);
   if (lock === null) return err(late(draft.state, "renewal", id, holder));
   const ttl = ttlMs ?? lock.ttlMs;
@@ -156,7 +162,7 @@ function renew(draft: Draft, id: LockId, holder: AgentId, ttlMs: number | null, 
   return ok({ type: "standing", standing: { status: "granted", lock } });
 }
 
-function release(draft: Draft, id: LockId, holder: AgentId, at: Surroundings): Result<LockReply> {
+function release(draft: Draft, id: LockId, holder: PrincipalId, at: Surroundings): Result<LockReply> {
   if (!belongsTo(draft, id, holder)) return err(late(draft.state, "release", id, holder));
   draft.emit({ type: "ended", id, cause: "release", at: at.now, by: holder });
   return done;
@@ -169,7 +175,7 @@ function writeWithoutLock(draft: Draft, at: Surroundings): Result<LockReply> {
   return ok({ type: "token", token: draft.state.fence });
 }
 
-function writeUnderLock(draft: Draft, id: LockId, holder: AgentId, at: Surroundings): Result<LockReply> {
+function writeUnderLock(draft: Draft, id: LockId, holder: PrincipalId, at: Surroundings): Result<LockReply> {
   const lock = heldBy(draft, id, holder);
   if (lock === null) return err(late(draft.state, "write", id, holder));
   const others = draft.state.locks.filter((other) => other.id !== id);
@@ -208,18 +214,18 @@ function settleReply(draft: Draft, outcome: Result<LockReply>): Result<LockReply
   return ok({ type: "standing", standing: now ?? standing });
 }
 
-function belongsTo(draft: Draft, id: LockId, holder: AgentId): boolean {
+function belongsTo(draft: Draft, id: LockId, holder: PrincipalId): boolean {
   return [...draft.state.locks, ...draft.state.queue].some((entry) => entry.id === id && entry.holder === holder);
 }
 
-function heldBy(draft: Draft, id: LockId, holder: AgentId): Lock | null {
+function heldBy(draft: Draft, id: LockId, holder: PrincipalId): Lock | null {
   return draft.state.locks.find((lock) => lock.id === id && lock.holder === holder && lock.claimed) ?? null;
 }
 
-const isHeldBy = (draft: Draft, id: LockId, holder: AgentId): boolean => heldBy(draft, id, holder) !== null;
+const isHeldBy = (draft: Draft, id: LockId, holder: PrincipalId): boolean => heldBy(draft, id, holder) !== null;
 
 /** Why a lock or place in the queue is of no use any more, in a code of its own. */
-function late(state: LockState, use: LateUse, id: LockId, holder: AgentId): Problem {
+function late(state: LockState, use: LateUse, id: LockId, holder: PrincipalId): Problem {
   const standing = standingOf(state, id);
   const entry = standing?.status === "granted" ? standing.lock : standing?.waiter;
   if (entry?.holder === holder) return { code: "lock_not_granted" };

@@ -1,6 +1,6 @@
 // Owns the shape of a file's locks and queue, and how each event changes it. Pure: no clock, no randomness.
 
-import type { AgentId, LockId } from "../ids.ts";
+import type { PrincipalId, LockId } from "../ids.ts";
 import { LIMITS } from "../limits.ts";
 
 /** S, U and X of the database literature. */
@@ -14,7 +14,7 @@ export type EndCause = "expiry" | "release" | "lapse";
 export interface Request {
   id: LockId;
   level: Level;
-  holder: AgentId;
+  holder: PrincipalId;
   /** 0 … PRIORITY_MAX. */
   priority: number;
   /** What the agent plans to do, for those who find the file busy. */
@@ -58,11 +58,11 @@ interface Conversion {
 
 interface Ended {
   id: LockId;
-  holder: AgentId;
+  holder: PrincipalId;
   cause: EndCause;
   at: number;
   /** Who ended it; null when time did. */
-  by: AgentId | null;
+  by: PrincipalId | null;
 }
 
 export interface LockState {
@@ -104,7 +104,7 @@ export type LockEvent =
   | { type: "converting"; conversion: Conversion }
   | { type: "converted" }
   | { type: "fenced" }
-  | { type: "ended"; id: LockId; cause: EndCause; at: number; by: AgentId | null };
+  | { type: "ended"; id: LockId; cause: EndCause; at: number; by: PrincipalId | null };
 
 const before = (a: Waiter, b: Waiter): number => a.key - b.key || a.order - b.order;
 

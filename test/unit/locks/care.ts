@@ -1,6 +1,6 @@
 // Owns how an agent looks after what it asked for by itself, and when it next does.
 
-import type { AgentId, LockId } from "../../../src/domain/ids.ts";
+import type { PrincipalId, LockId } from "../../../src/domain/ids.ts";
 import { LIMITS } from "../../../src/domain/limits.ts";
 import type { Entry } from "./ledger.ts";
 
@@ -19,7 +19,7 @@ export interface Care {
 /** What an agent remembers of a request: a place in the queue, then a lock, in the end nothing of use. */
 export interface Ticket {
   id: LockId;
-  holder: AgentId;
+  holder: PrincipalId;
   care: Care;
   lastCall: number;
 }

@@ -2,7 +2,7 @@
 // "a" is agent `agt_a` with the request `lk_a`; "a2" is the same agent's second request.
 
 import { decide, type Decision, type LockCommand } from "../../../src/domain/locks/decide.ts";
-import type { AgentId, LockId } from "../../../src/domain/ids.ts";
+import type { PrincipalId, LockId } from "../../../src/domain/ids.ts";
 import { DEFAULT_POLICY, type LockPolicy, type Surroundings } from "../../../src/domain/locks/policy.ts";
 import { NO_LOCKS, type Level, type Lock, type LockState, type Waiter } from "../../../src/domain/locks/state.ts";
 
@@ -12,7 +12,7 @@ export const TTL = 60 * SECOND;
 export const FIFO: LockPolicy = { ...DEFAULT_POLICY, priorityStepMs: 0 };
 
 export const lockOf = (name: string): LockId => `lk_${name}` as LockId;
-const agentOf = (name: string): AgentId => `agt_${name[0]}` as AgentId;
+const agentOf = (name: string): PrincipalId => `agt_${name[0]}` as PrincipalId;
 const nameOf = ({ id }: Lock | Waiter): string => id.slice("lk_".length);
 
 export class Example {

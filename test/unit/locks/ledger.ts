@@ -3,14 +3,14 @@
 // locks alone, so that the checks do not repeat the implementation. It judges nothing.
 
 import type { Decision, LockCommand, Standing } from "../../../src/domain/locks/decide.ts";
-import type { AgentId, LockId } from "../../../src/domain/ids.ts";
+import type { PrincipalId, LockId } from "../../../src/domain/ids.ts";
 import { LIMITS } from "../../../src/domain/limits.ts";
 import { Conversions } from "./conversions.ts";
 import type { EndCause, Level, LockState, Request } from "../../../src/domain/locks/state.ts";
 
 export interface Entry {
   id: LockId;
-  holder: AgentId;
+  holder: PrincipalId;
   /** What its holder may believe it has; a read lock that was told to wait for readers has become a write lock. */
   level: Level;
   ttlMs: number;

@@ -3,7 +3,7 @@
 // call goes into the ledger and through the checks; what they report is collected, never thrown.
 
 import type { Decision, LockCommand } from "../../../src/domain/locks/decide.ts";
-import type { AgentId, LockId } from "../../../src/domain/ids.ts";
+import type { PrincipalId, LockId } from "../../../src/domain/ids.ts";
 import type { LockPolicy } from "../../../src/domain/locks/policy.ts";
 import type { Level } from "../../../src/domain/locks/state.ts";
 import type { LateUse } from "../../../src/domain/problems.ts";
@@ -21,7 +21,7 @@ export interface Setting {
 }
 
 export interface Wish {
-  holder: AgentId;
+  holder: PrincipalId;
   level: Level;
   priority: number;
   ttlMs: number;
@@ -71,7 +71,7 @@ export class World {
     }
   }
 
-  writeWithoutLock(holder: AgentId): void {
+  writeWithoutLock(holder: PrincipalId): void {
     this.#call({ type: "authorizeWrite", lock: null, holder });
   }
 

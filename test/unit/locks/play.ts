@@ -1,17 +1,17 @@
 // Owns how a drawn sequence of operations is played in a world: who the workers are, what each remembers, and which
 // call an operation stands for. Picks that fit nothing do nothing.
 
-import type { AgentId } from "../../../src/domain/ids.ts";
+import type { PrincipalId } from "../../../src/domain/ids.ts";
 import type { Rules } from "./file.ts";
 import type { Ticket } from "./care.ts";
 import { World, type Setting } from "./model.ts";
 import type { Operation } from "./operations.ts";
 
 /** Two agents with a sibling each, and one alone. */
-const AGENTS = ["agt_ada", "agt_ada", "agt_bob", "agt_bob", "agt_cyd"] as AgentId[];
+const AGENTS = ["agt_ada", "agt_ada", "agt_bob", "agt_bob", "agt_cyd"] as PrincipalId[];
 
 interface Worker {
-  holder: AgentId;
+  holder: PrincipalId;
   /** Newest first. */
   tickets: Ticket[];
 }

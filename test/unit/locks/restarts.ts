@@ -2,7 +2,7 @@
 // through everything, and a holder that has died loses it in bounded time.
 
 import * as fc from "fast-check";
-import type { AgentId } from "../../../src/domain/ids.ts";
+import type { PrincipalId } from "../../../src/domain/ids.ts";
 import { LEVELS, type Level } from "../../../src/domain/locks/state.ts";
 import type { Rules } from "./file.ts";
 import type { Care, Ticket } from "./care.ts";
@@ -68,6 +68,6 @@ export function outlive({ setting: where, level, restarts }: Ordeal, rules?: Rul
 }
 
 function ask(world: World, agent: string, level: Level, care: Care): Ticket | null {
-  const holder = agent as AgentId;
+  const holder = agent as PrincipalId;
   return world.acquire({ holder, level, priority: 0, ttlMs: world.policy.maxTtlMs, queue: true, care });
 }

@@ -2,7 +2,7 @@
 // they like and hold what they get for as long as they are let. One waiter among them must be granted in its bound.
 
 import * as fc from "fast-check";
-import type { AgentId } from "../../../src/domain/ids.ts";
+import type { PrincipalId } from "../../../src/domain/ids.ts";
 import { LIMITS } from "../../../src/domain/limits.ts";
 import { LEVELS, type Level } from "../../../src/domain/locks/state.ts";
 import type { Rules } from "./file.ts";
@@ -84,7 +84,7 @@ function press(world: World, next: Assault | undefined): void {
 }
 
 function arrive(world: World, { agent, level, priority }: Arrival, care: Care): Entry | undefined {
-  const holder = `agt_${agent}` as AgentId;
+  const holder = `agt_${agent}` as PrincipalId;
   const ticket = world.acquire({ holder, level, priority, ttlMs: world.policy.maxTtlMs, queue: true, care });
   return ticket === null ? undefined : world.ledger.entries.get(ticket.id);
 }
