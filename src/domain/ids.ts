@@ -12,6 +12,14 @@ export type WorkspaceId = Branded<"WorkspaceId">;
 export type OrganizationId = Branded<"OrganizationId">;
 /** Who acts: an agent (`agt_`) or a human (`hum_`), and 22 base64url characters. */
 export type PrincipalId = Branded<"PrincipalId">;
+/** `grp_` and 22 base64url characters. */
+export type GroupId = Branded<"GroupId">;
+/** `grt_` and 22 base64url characters. */
+export type GrantId = Branded<"GrantId">;
+/** `inv_` and 22 base64url characters. */
+export type InvitationId = Branded<"InvitationId">;
+/** `trf_` and 22 base64url characters. */
+export type TransferId = Branded<"TransferId">;
 /** `key_` and 22 base64url characters; names an API key without being one. */
 export type KeyId = Branded<"KeyId">;
 /** `lk_` and 22 base64url characters. While its request waits it is the ticket; once granted, the lock. */

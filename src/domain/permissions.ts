@@ -1,8 +1,8 @@
 // Owns what may be allowed or denied: the permissions on workspaces and files, those on the organization, and the
-// roles that bundle them. Pure.
+// roles that bundle them. docs/access.md shows both as tables. Pure.
 
-/** On a workspace, a folder or a file. */
-const PERMISSIONS = [
+/** On a workspace, and on the folders and files in it. */
+export const PERMISSIONS = [
   "workspace:read",
   "workspace:manage",
   "files:read",
@@ -31,8 +31,33 @@ export const ROLE_PERMISSIONS: Record<Role, readonly Permission[]> = {
   admin: PERMISSIONS,
 };
 
-/** Whether changing from one role to another takes something away, and so needs a recall. */
-export function reduces(from: Role, to: Role | null): boolean {
-  if (to === null) return true;
-  return ROLE_PERMISSIONS[from].some((permission) => !ROLE_PERMISSIONS[to].includes(permission));
-}
+/** On the organization. They come with the role in it, and cannot be granted one by one. */
+export const ORGANIZATION_PERMISSIONS = [
+  "self:read",
+  "self:manage",
+  "organization:read",
+  "organization:audit",
+  "organization:manage",
+  "workspaces:create",
+] as const;
+export type OrganizationPermission = (typeof ORGANIZATION_PERMISSIONS)[number];
+
+/** From most to least. */
+export const ORGANIZATION_ROLES = ["owner", "admin", "member", "guest"] as const;
+export type OrganizationRole = (typeof ORGANIZATION_ROLES)[number];
+
+export const ORGANIZATION_ROLE_PERMISSIONS: Record<OrganizationRole, readonly OrganizationPermission[]> = {
+  owner: ORGANIZATION_PERMISSIONS,
+  admin: ORGANIZATION_PERMISSIONS,
+  member: ["self:read", "self:manage", "organization:read"],
+  guest: ["self:read", "self:manage"],
+};
+
+/** Whether one role in the organization is above another, or the same. */
+export const reachesUpTo = (role: OrganizationRole, other: OrganizationRole): boolean =>
+  ORGANIZATION_ROLES.indexOf(role) <= ORGANIZATION_ROLES.indexOf(other);
+
+export type AnyPermission = Permission | OrganizationPermission;
+
+/** What only looks at the work itself: all that a read-only key can have without naming the operation. */
+export const READING: readonly AnyPermission[] = [...VIEWER, "self:read", "organization:read"];
