@@ -4,6 +4,7 @@
 // Every method opens the file for the caller first (organization, access lease, permission) and answers a Result.
 
 import { DurableObject } from "cloudflare:workers";
+import type { Whose } from "../src/domain/access/standing.ts";
 import { type Call, READING } from "../src/domain/calls.ts";
 import type { Announced, FileContent, FileView, NewContent, NewFile, WriteTerms } from "../src/domain/content.ts";
 import { accepted, type EventDetail, refused } from "../src/domain/events.ts";
@@ -27,6 +28,7 @@ import { beginCreation, createFile } from "./file/creation.ts";
 import { Jobs } from "./file/jobs.ts";
 import { asOfNow, perform, toAnswer, toOverview } from "./file/locking.ts";
 import { finishCreation, finishDeletion, rename } from "./file/naming.ts";
+import { honourOnly } from "./file/recall.ts";
 import { FileShell } from "./file/shell.ts";
 
 export class FileObject extends DurableObject<Env> {
@@ -212,11 +214,9 @@ export class FileObject extends DurableObject<Env> {
 
   // ── rights, waiting, time ──────────────────────────────────────────────────────────────────────────────────────
 
-  /** Takes back the leases of an agent (null: of all). Once this answers, no older right is honoured here. */
-  async recall(epoch: number, agent: PrincipalId | null): Promise<void> {
-    this.#shell.leases.drop(agent);
-    const { record } = this.#shell;
-    if (record !== null && record.epoch < epoch) this.#shell.commit({ record: { epoch } });
+  /** Takes back some leases. Once this answers, no older right is honoured here, and whoever lost it has lost its locks. */
+  async recall(epoch: number, whose: Whose, by: PrincipalId | null): Promise<void> {
+    await honourOnly(this.#shell, epoch, whose, by);
   }
 
   /** Connects a waiter (a `Turn` in the header `turn`): the socket says "turn" when it is worth asking again. */

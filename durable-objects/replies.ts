@@ -1,7 +1,7 @@
 // Owns the memory of answers by Idempotency-Key: the same key gives the same answer for a day. Only what was done is
 // remembered; a refusal changed nothing, so the same key may try again.
 
-import type { Call } from "../src/domain/calls.ts";
+import type { Called } from "../src/domain/calls.ts";
 import { LIMITS } from "../src/domain/limits.ts";
 import { err, ok, type Result } from "../src/domain/result.ts";
 import type { Database } from "./sql.ts";
@@ -21,7 +21,7 @@ export class Replies {
   }
 
   /** The answer already given under this call's key, null when there is none. */
-  find<T>(call: Call): Result<T | null> {
+  find<T>(call: Called): Result<T | null> {
     if (call.idempotency === null || !this.#db.has("replies")) return ok(null);
     const found = this.#db.first<{ fingerprint: string; reply: string }>(
       "SELECT fingerprint, reply FROM replies WHERE id = ?",
@@ -40,7 +40,7 @@ export class Replies {
   }
 
   /** Remembers an answer; to be called in the transaction that made it true. Forgets what is older than a day. */
-  remember(call: Call, reply: unknown, now: number): void {
+  remember(call: Called, reply: unknown, now: number): void {
     if (call.idempotency === null) return;
     this.#db.ensure("replies", COLUMNS);
     this.#db.run("DELETE FROM replies WHERE at < ?", now - LIMITS.IDEMPOTENCY_WINDOW_MS);
@@ -59,4 +59,4 @@ export class Replies {
   }
 }
 
-const idOf = (call: Call, key: string): string => `${call.caller.principal} ${key}`;
+const idOf = (call: Called, key: string): string => `${call.caller.principal} ${key}`;

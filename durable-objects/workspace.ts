@@ -1,30 +1,44 @@
 // Owns one workspace: who may do what in it, which path names which file, and the order of its events. The only
-// authority over them. It is asked by files for access leases, and receives their events.
+// authority over them. It is asked by files for access leases, and receives their events; it relies itself on its
+// organization's word on who is who.
 //
 // This class is the RPC surface; the state and its parts are in workspace/.
 
 import { DurableObject } from "cloudflare:workers";
-import type { AccessLease, Call, Caller } from "../src/domain/calls.ts";
+import type { AccessLease } from "../src/domain/access/leases.ts";
+import type { Roster, Whose } from "../src/domain/access/standing.ts";
+import type { Call, Caller } from "../src/domain/calls.ts";
 import { accepted, type EventBatch, type EventDetail } from "../src/domain/events.ts";
-import type { PrincipalId, FileId, WorkspacePath } from "../src/domain/ids.ts";
-import { DEFAULT_POLICY, type LockPolicy, policyFault } from "../src/domain/locks/policy.ts";
+import type { FileId, GrantId, PrincipalId, WorkspacePath } from "../src/domain/ids.ts";
+import { DEFAULT_POLICY, policyFault } from "../src/domain/locks/policy.ts";
 import type { Role } from "../src/domain/permissions.ts";
 import type { Problem } from "../src/domain/problems.ts";
-import { err, ok, type Result } from "../src/domain/result.ts";
-import type { ListPage, ListQuery, Member, NewWorkspace, WorkspaceView } from "../src/domain/workspaces.ts";
-import { Archive } from "./workspace/archive.ts";
-import { listFolder } from "./workspace/listing.ts";
-import { setMember } from "./workspace/members.ts";
+import { err, type Result } from "../src/domain/result.ts";
+import type {
+  Access,
+  AccessAt,
+  GrantView,
+  ListPage,
+  ListQuery,
+  Member,
+  NewGrant,
+  NewWorkspace,
+  WorkspaceChange,
+  WorkspaceView,
+} from "../src/domain/workspaces.ts";
+import { grant, listGrants, revokeGrant } from "./workspace/access.ts";
+import { grantHistory, whatCan, whoCan } from "./workspace/audits.ts";
+import { list } from "./workspace/listing.ts";
+import { members, removeMember, setMember, setOwner } from "./workspace/members.ts";
 import { type Naming, register, relink, resolve, type Resolved } from "./workspace/names.ts";
 import { receive } from "./workspace/receipt.ts";
-import { WorkspaceShell } from "./workspace/shell.ts";
+import { type Opened, WorkspaceShell } from "./workspace/shell.ts";
 import type { WorkspaceRecord } from "./workspace/tables.ts";
 
 export class WorkspaceObject extends DurableObject<Env> {
   /** Tells one life of the object from the next. */
   readonly bootId = crypto.randomUUID();
   readonly #shell: WorkspaceShell;
-  #archive: Archive | null = null;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -34,85 +48,129 @@ export class WorkspaceObject extends DurableObject<Env> {
 
   // ── the workspace itself ───────────────────────────────────────────────────────────────────────────────────────
 
-  /** Creates the workspace; its creator is its first admin. Repeating it changes nothing. */
-  async initialize(caller: Caller, { number, organization, name, creator }: NewWorkspace): Promise<void> {
+  /** Creates the workspace, which its creator owns. Repeating it changes nothing. */
+  async initialize(caller: Caller, { organization, name }: NewWorkspace): Promise<void> {
     const shell = this.#shell;
     if (shell.record !== null) return;
-    const now = Date.now();
     const record: WorkspaceRecord = {
-      number,
       organization,
       name,
+      owner: caller.principal,
       policy: DEFAULT_POLICY,
+      phase: null,
       epoch: 1,
-      createdAt: now,
-      createdBy: creator.agent,
+      organizationEpoch: 0,
+      createdAt: Date.now(),
+      createdBy: caller.principal,
     };
     shell.commit([accepted(caller, "create_workspace", { name })], () => {
       shell.tables.create();
-      shell.tables.save(record);
-      shell.tables.saveMember({ ...creator, role: "admin", since: now });
+      shell.save(record);
     });
-    shell.record = record;
   }
 
   async view(call: Call): Promise<Result<WorkspaceView>> {
-    return this.#shell.act(call, {}, ({ record, member }) => viewOf(record, member));
+    return this.#shell.act(call, {}, viewOf);
   }
 
-  async update(call: Call, change: { name?: string; policy: Partial<LockPolicy> }): Promise<Result<WorkspaceView>> {
+  async update(call: Call, change: WorkspaceChange): Promise<Result<WorkspaceView>> {
     const shell = this.#shell;
-    const opened = shell.open(call);
+    const opened = await shell.open(call);
     if (!opened.ok) return opened;
-    const policy = { ...opened.value.record.policy, ...change.policy };
-    const detail = { ...(change.name === undefined ? {} : { name: change.name }), ...change.policy };
+    const { record } = opened.value;
+    const policy = { ...record.policy, ...change.policy };
     const fault = policyFault(policy);
     if (fault !== null) return err({ code: "input_invalid", issues: [{ at: "locks.maxHold", message: fault }] });
-    return shell.act(call, detail, ({ record, member }) => {
-      const changed = { ...record, name: change.name ?? record.name, policy };
-      shell.tables.save(changed);
-      shell.record = changed;
-      return viewOf(changed, member);
+    const { name, phase } = change;
+    const by = call.caller.principal;
+    const said = phase === undefined || phase === null ? null : { name: phase, by, since: Date.now() };
+    const detail = {
+      ...(name === undefined ? {} : { name }),
+      ...(phase === undefined ? {} : { phase }),
+      ...change.policy,
+    };
+    return shell.once(call, detail, () => {
+      const next = { ...record, name: name ?? record.name, policy, phase: phase === undefined ? record.phase : said };
+      shell.save(next);
+      return viewOf({ ...opened.value, record: next });
     });
   }
 
-  async members(call: Call): Promise<Result<Member[]>> {
-    return this.#shell.act(call, {}, () => this.#shell.tables.members());
-  }
-
-  /**
-   * Gives an agent of the organization a role here, or (null) takes away the one it has. A change that takes
-   * something away is answered only when no file honours the old right any more.
-   */
-  async setMember(call: Call, agent: PrincipalId, name: string, role: Role | null): Promise<Result<Member | null>> {
-    return setMember(this.#shell, call, { agent, name, role });
-  }
-
   // ── access ─────────────────────────────────────────────────────────────────────────────────────────────────────
+  // A change that takes something away is answered only when no file honours the old right any more.
 
-  /** Asked by a file: may it act for this caller, and under which rights? */
-  async grantLease(caller: Caller, file: FileId): Promise<Result<AccessLease>> {
-    const { record, tables, grants } = this.#shell;
-    const member = record?.organization === caller.organization ? tables.member(caller.principal) : null;
-    if (record === null || member === null) return err({ code: "not_found", what: "file" });
-    return ok(grants.give(record, member, file));
+  async members(call: Call): Promise<Result<Member[]>> {
+    return members(this.#shell, call);
   }
 
-  /** Lets a caller in who is served elsewhere (the audit log). Answers the workspace's number. */
-  async admit(call: Call, detail: EventDetail): Promise<Result<number>> {
-    return this.#shell.act(call, detail, ({ record }) => record.number);
+  async setMember(call: Call, member: { principal: PrincipalId; role: Role }): Promise<Result<Member>> {
+    return setMember(this.#shell, call, member);
+  }
+
+  async removeMember(call: Call, principal: PrincipalId): Promise<Result<true>> {
+    return removeMember(this.#shell, call, principal);
+  }
+
+  async listGrants(call: Call, path: string | null): Promise<Result<GrantView[]>> {
+    return listGrants(this.#shell, call, path);
+  }
+
+  async grant(call: Call, asked: NewGrant): Promise<Result<GrantView>> {
+    return grant(this.#shell, call, asked);
+  }
+
+  async revokeGrant(call: Call, id: GrantId): Promise<Result<GrantView>> {
+    return revokeGrant(this.#shell, call, id);
+  }
+
+  async whoCan(call: Call, path: string | null): Promise<Result<Access[]>> {
+    return whoCan(this.#shell, call, path);
+  }
+
+  async whatCan(call: Call, principal: PrincipalId): Promise<Result<AccessAt[]>> {
+    return whatCan(this.#shell, call, principal);
+  }
+
+  async grantHistory(call: Call): Promise<Result<{ standing: GrantView[]; history: GrantView[]; people: Roster }>> {
+    return grantHistory(this.#shell, call);
+  }
+
+  /** Asked by the organization: who owns it, and that it is somebody else from now on. */
+  async owner(): Promise<PrincipalId | null> {
+    return this.#shell.record?.owner ?? null;
+  }
+  async setOwner(call: Call, change: { from: PrincipalId; to: PrincipalId; keep: Role | null }): Promise<Result<true>> {
+    return setOwner(this.#shell, call, change);
+  }
+
+  /** Asked by the organization: some of its word does not hold any more. */
+  async recallStandings(epoch: number, whose: Whose, by: PrincipalId | null): Promise<void> {
+    await this.#shell.recallStandings(epoch, whose, by);
+  }
+
+  /** Asked by a file: may it act for this caller, and under which rights? `unnamed`: where it will be, if nowhere yet. */
+  async grantLease(caller: Caller, file: FileId, unnamed: WorkspacePath): Promise<Result<AccessLease>> {
+    const standing = await this.#shell.standingOf(caller);
+    if (!standing.ok)
+      return standing.problem.code === "not_found" ? err({ code: "not_found", what: "file" }) : standing;
+    return this.#shell.lease(standing.value, file, unnamed);
+  }
+
+  /** Lets a caller in who is served elsewhere (the audit log). */
+  async admit(call: Call, detail: EventDetail): Promise<Result<true>> {
+    return this.#shell.act(call, detail, () => true as const);
   }
 
   /** Refuses what was found out elsewhere; a caller who may not even ask learns only that. */
   async refuse(call: Call, problem: Problem): Promise<Result<never>> {
-    const opened = this.#shell.open(call);
+    const opened = await this.#shell.open(call);
     return opened.ok ? this.#shell.refuse(call, problem) : opened;
   }
 
   // ── names ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   async list(call: Call, query: ListQuery): Promise<Result<ListPage>> {
-    return this.#shell.act(call, { folder: query.folder }, () => listFolder(this.#shell.tables, query));
+    return list(this.#shell, call, query);
   }
 
   /** Which file a path names, with a lease for it; null when it names none. */
@@ -142,23 +200,16 @@ export class WorkspaceObject extends DurableObject<Env> {
   /** Receives a file's packet, and brings the audit log up to it if that can be reached. */
   async ship(batch: EventBatch): Promise<Result<number>> {
     const received = await receive(this.#shell, batch);
-    if (received.ok && !(await this.#log().catchUp())) this.#shell.alarm.wakeBy(this.#log().retryAt);
+    if (received.ok) await this.#shell.archive(this.#shell.id);
     return received;
   }
 
   override async alarm(): Promise<void> {
-    const { alarm, record } = this.#shell;
-    if (record === null) return;
-    await alarm.ring(async () => void (await this.#log().catchUp()));
-    if (this.#log().isBehind()) alarm.wakeBy(this.#log().retryAt);
-  }
-
-  #log(): Archive {
-    this.#archive ??= new Archive(this.env.DB, this.#shell.record?.number ?? 0, this.#shell.stream);
-    return this.#archive;
+    if (this.#shell.record !== null) await this.#shell.ring(this.#shell.id);
   }
 }
 
-function viewOf({ name, policy, createdAt, createdBy }: WorkspaceRecord, { role }: Member): WorkspaceView {
-  return { name, policy, createdAt, createdBy, role };
+function viewOf({ record, rights }: Opened): WorkspaceView {
+  const { name, owner, policy, phase, createdAt, createdBy } = record;
+  return { name, owner, policy, phase, createdAt, createdBy, permissions: rights.map(({ permission }) => permission) };
 }

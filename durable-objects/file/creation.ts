@@ -6,7 +6,7 @@ import type { WorkspaceId, WorkspacePath } from "../../src/domain/ids.ts";
 import { err, ok, type Result } from "../../src/domain/result.ts";
 import { announceBlob, answeredBefore, blankRecord, stageFile, view } from "./contents.ts";
 import { takeName } from "./naming.ts";
-import type { FileShell } from "./shell.ts";
+import { beyond, type FileShell } from "./shell.ts";
 
 /** Creates the file with its first version, or answers again if this very request has created it. */
 export async function createFile(
@@ -50,11 +50,10 @@ export async function beginCreation(
   if (known?.status === "live") return err({ code: "path_taken", path: known.path, by: "file" });
   if (known !== null) return err({ code: "unavailable", part: "file", retryAfterMs: 1000 });
   const blank = blankRecord(call, { workspace, path });
-  const lease = await shell.askForLease(blank, call);
+  const lease = await shell.askForLease(blank, call.caller);
   if (!lease.ok) return lease;
-  if (!lease.value.permissions.includes(call.permission)) {
-    return err({ code: "forbidden", permission: call.permission, role: lease.value.role });
-  }
+  const problem = beyond(lease.value, call);
+  if (problem !== null) return err(problem);
   shell.create(blank, () => undefined);
   return ok(announceBlob(shell, workspace, request));
 }

@@ -1,6 +1,7 @@
 // Owns how a file gets its name and loses it, together with the workspace, which alone knows all names. A file is
 // durable before its name exists, and the name goes last; a crash in between is finished from what is on disk.
 
+import { OF_ALL } from "../../src/domain/access/standing.ts";
 import { accepted } from "../../src/domain/events.ts";
 import type { Call } from "../../src/domain/calls.ts";
 import type { FileView } from "../../src/domain/content.ts";
@@ -8,6 +9,7 @@ import type { WorkspacePath } from "../../src/domain/ids.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
 import { ok, type Result } from "../../src/domain/result.ts";
 import { view } from "./contents.ts";
+import { honourOnly } from "./recall.ts";
 import type { FileShell } from "./shell.ts";
 import type { FileRecord } from "./tables.ts";
 
@@ -80,6 +82,7 @@ export async function rename(
   const moved = await shell.workspace(record).relink(call, { file: shell.id, to });
   if (!moved.ok) return moved;
   shell.adopt(moved.value);
+  await honourOnly(shell, moved.value.epoch, OF_ALL, null);
   const before = shell.replies.find<Result<FileView>>(call);
   if (!before.ok) return before;
   if (before.value !== null) return before.value;

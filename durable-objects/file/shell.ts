@@ -1,7 +1,9 @@
 // Owns the state of one file in memory and on disk, and the way every change takes: authorise, decide (elsewhere,
 // purely), one transaction with its event, then effects. It knows nothing of what the commands mean.
 
-import type { AccessLease, Call } from "../../src/domain/calls.ts";
+import type { AccessLease } from "../../src/domain/access/leases.ts";
+import { wallAgainst } from "../../src/domain/access/scopes.ts";
+import type { Call, Caller } from "../../src/domain/calls.ts";
 import { doneByTime, refused } from "../../src/domain/events.ts";
 import type { FileId } from "../../src/domain/ids.ts";
 import { decide, type Decision, type LockCommand } from "../../src/domain/locks/decide.ts";
@@ -17,7 +19,7 @@ import { Replies } from "../replies.ts";
 import { Database } from "../sql.ts";
 import type { Change } from "./change.ts";
 import { nextDue } from "./dues.ts";
-import { Leases } from "./leases.ts";
+import { Leases } from "../leases.ts";
 import { enqueue, spill } from "./outbox.ts";
 import { Sockets } from "./sockets.ts";
 import { type FileRecord, FileTables } from "./tables.ts";
@@ -26,6 +28,13 @@ import { type FileRecord, FileTables } from "./tables.ts";
 export interface Opened {
   record: FileRecord;
   at: Surroundings;
+}
+
+/** Why a lease does not let a call through; null when it does. */
+export function beyond(lease: AccessLease, call: Call): Problem | null {
+  if (!lease.permissions.includes(call.permission)) return { code: "forbidden", permission: call.permission };
+  const wall = wallAgainst(lease.scopes, call);
+  return wall === null ? null : { code: "key_scope", wall };
 }
 
 /** Makes a file live whose name was taken by a life of the object that ended before it could say so. */
@@ -38,7 +47,7 @@ export class FileShell {
   readonly replies: Replies;
   readonly sockets: Sockets;
   readonly alarm: Alarm;
-  readonly leases = new Leases();
+  readonly leases = new Leases<AccessLease>(() => this.#record?.epoch ?? 0);
   /** The giving of the name under way, if one is. */
   naming: Promise<Result<null>> | null = null;
   readonly #ctx: DurableObjectState;
@@ -86,18 +95,17 @@ export class FileShell {
     await this.#settleName();
     const first = this.#liveFor(call);
     if (!first.ok) return first;
-    const lease = await this.leases.get(
-      call,
-      () => this.#markNow(),
-      () => this.askForLease(first.value, call),
-    );
+    const lease = await this.leases.get(call.caller, () => this.askForLease(first.value, call.caller), {
+      carried: call.lease,
+      // One that does not carry the right may be older than one that was given since.
+      suffices: ({ permissions }) => permissions.includes(call.permission),
+    });
     if (!lease.ok) return lease;
     const record = this.#liveFor(call);
     if (!record.ok) return record;
     this.adopt(lease.value);
-    if (!lease.value.permissions.includes(call.permission)) {
-      return this.refuse(call, { code: "forbidden", permission: call.permission, role: lease.value.role });
-    }
+    const problem = beyond(lease.value, call);
+    if (problem !== null) return this.refuse(call, problem);
     const current = this.#record ?? record.value;
     return ok({ record: current, at: this.at(current.policy) });
   }
@@ -116,25 +124,20 @@ export class FileShell {
     if (record?.organization !== call.caller.organization) return ok(null);
     const before = this.replies.find<T>(call);
     if (!before.ok || before.value === null) return before;
-    const lease = await this.askForLease(record, call);
+    const lease = await this.askForLease(record, call.caller);
     if (!lease.ok) return lease;
-    const { permissions, role } = lease.value;
-    if (permissions.includes(call.permission)) return before;
-    return this.refuse(call, { code: "forbidden", permission: call.permission, role });
+    const problem = beyond(lease.value, call);
+    return problem === null ? before : this.refuse(call, problem);
   }
 
-  async askForLease(record: FileRecord, call: Call): Promise<Result<AccessLease>> {
-    return this.workspace(record).grantLease(call.caller, this.id);
+  async askForLease(record: FileRecord, caller: Caller): Promise<Result<AccessLease>> {
+    return this.workspace(record).grantLease(caller, this.id, record.path);
   }
 
   #liveFor(call: Call): Result<FileRecord> {
     const record = this.#record;
     const known = record !== null && record.organization === call.caller.organization && record.status === "live";
     return known ? ok(record) : err({ code: "not_found", what: "file" });
-  }
-
-  #markNow() {
-    return { epoch: this.#record?.epoch ?? 0 };
   }
 
   /** Takes over what the workspace decides: the path and the policy. They reach the disk with the next change. */

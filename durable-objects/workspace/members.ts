@@ -1,77 +1,125 @@
-// Owns who has which role in a workspace, and that a role taken away is gone everywhere once that is said.
+// Owns the short way to give access: members, who have a role in the workspace as a whole, personally and for good; and
+// its owner. Both are grants, or stand above them, like any others (access.ts).
 
+import { EVERYONE, type Grant, WHOLE_WORKSPACE } from "../../src/domain/access/grants.ts";
+import { notHeld } from "../../src/domain/access/rights.ts";
 import type { Call } from "../../src/domain/calls.ts";
-import { accepted } from "../../src/domain/events.ts";
 import type { PrincipalId } from "../../src/domain/ids.ts";
-import { reduces, type Role } from "../../src/domain/permissions.ts";
-import { ok, type Result } from "../../src/domain/result.ts";
+import { ROLE_PERMISSIONS, ROLES, type Role } from "../../src/domain/permissions.ts";
+import { err, ok, type Result } from "../../src/domain/result.ts";
 import type { Member } from "../../src/domain/workspaces.ts";
+import { newGrantId } from "../../src/platform/ids.ts";
+import { beyondOwn, findSubject, whoseOf } from "./access.ts";
 import type { WorkspaceShell } from "./shell.ts";
-import type { WorkspaceRecord } from "./tables.ts";
 
-/** Gives an agent a role, or (null) takes away the one it has. */
+type MemberGrant = Grant & { to: PrincipalId; bundle: { role: Role } };
+
+const isRole = (role: string): role is Role => ROLES.some((known) => known === role);
+
+function isMemberGrant(grant: Grant): grant is MemberGrant {
+  const { on, to, effect, bundle, until } = grant;
+  const isPersonal = to !== EVERYONE && !to.startsWith("grp_");
+  if (on.level !== "workspace" || effect !== "allow" || until !== null || !isPersonal) return false;
+  return "role" in bundle && isRole(bundle.role);
+}
+
+const memberGrants = (shell: WorkspaceShell): MemberGrant[] => shell.grants.all().filter(isMemberGrant);
+
+/** The grant that makes a member. */
+const membership = (to: PrincipalId, role: Role, by: PrincipalId, at: number): Grant => ({
+  id: newGrantId(),
+  on: { level: "workspace" },
+  to,
+  effect: "allow",
+  bundle: { role },
+  until: null,
+  by,
+  at,
+});
+
+export async function members(shell: WorkspaceShell, call: Call): Promise<Result<Member[]>> {
+  const opened = await shell.open(call);
+  if (!opened.ok) return opened;
+  const roster = await shell.organization(opened.value.record).roster();
+  const nameOf = (id: PrincipalId) => roster?.principals.find(({ principal }) => principal === id)?.name ?? null;
+  return shell.act(call, {}, ({ record }) => {
+    const { owner, createdAt } = record;
+    const own = { principal: owner, name: nameOf(owner) ?? "", role: "owner" as const, since: createdAt };
+    const others = memberGrants(shell).flatMap(({ to, bundle, at }) => {
+      const name = nameOf(to);
+      return name === null ? [] : [{ principal: to, name, role: bundle.role, since: at }];
+    });
+    return [own, ...others];
+  });
+}
+
+/** Gives a principal of the organization a role here, in place of the one it has. */
 export async function setMember(
   shell: WorkspaceShell,
   call: Call,
-  { agent, name, role }: { agent: PrincipalId; name: string; role: Role | null },
-): Promise<Result<Member | null>> {
-  const opened = shell.open(call);
+  { principal, role }: { principal: PrincipalId; role: Role },
+): Promise<Result<Member>> {
+  const known = await findSubject(shell, call, principal);
+  if (!known.ok) return known;
+  const opened = shell.admit(call, known.value.standing, WHOLE_WORKSPACE);
   if (!opened.ok) return opened;
-  const answered = shell.replies.find<{ member: Member | null }>(call);
+  if (!known.value.exists) return shell.refuse(call, { code: "not_found", what: "principal" });
+  const before = memberGrants(shell).filter(({ to }) => to === principal);
+  const had = before.flatMap(({ bundle }) => ROLE_PERMISSIONS[bundle.role]);
+  const gets = ROLE_PERMISSIONS[role];
+  const beyond = [...notHeld(opened.value.rights, had, Date.now()), ...notHeld(opened.value.rights, gets, null)];
+  if (beyond.length > 0) return shell.refuse(call, { code: "exceeds_own_rights", permissions: [...new Set(beyond)] });
+
+  const now = Date.now();
+  const reduced = had.some((permission) => !gets.includes(permission));
+  const detail = { principal, role, before: before.at(-1)?.bundle.role ?? null };
+  return shell.take(call, detail, reduced ? whoseOf(principal) : null, () => {
+    for (const { id } of before) shell.grants.end(id, now);
+    shell.grants.save(membership(principal, role, call.caller.principal, now));
+    return { principal, name: known.value.name, role, since: before[0]?.at ?? now };
+  });
+}
+
+/** Takes away everything that is allowed to a principal personally, anywhere in the workspace. What is denied to it stays so. */
+export async function removeMember(shell: WorkspaceShell, call: Call, principal: PrincipalId): Promise<Result<true>> {
+  const opened = await shell.open(call);
+  if (!opened.ok) return opened;
+  const { standing, record } = opened.value;
+  const answered = shell.replies.find(call);
   if (!answered.ok) return answered;
-  if (answered.value !== null) return whenRecalled(shell, agent, answered.value.member);
-
-  const before = shell.tables.member(agent);
-  if (before === null && role === null) {
-    // Taken away before; the recall may still be under way.
-    if (shell.grants.isUnconfirmed(agent)) return whenRecalled(shell, agent, null);
-    return shell.refuse(call, { code: "not_found", what: "member" });
-  }
-  if (before?.role === "admin" && role !== "admin" && admins(shell) === 1) {
-    return shell.refuse(call, { code: "last_admin" });
-  }
-  const after = role === null ? null : { agent, name, role, since: before?.since ?? Date.now() };
-  change(shell, call, opened.value.record, agent, before, after);
-  return whenRecalled(shell, agent, after);
+  const held = shell.grants.all().filter(({ to, effect }) => to === principal && effect === "allow");
+  if (principal === record.owner) return shell.refuse(call, { code: "owner_stays" });
+  if (held.length === 0 && answered.value === null) return shell.refuse(call, { code: "not_found", what: "member" });
+  const beyond = held.flatMap((grant) =>
+    beyondOwn(grant, shell.rightsOf(standing, shell.targetOf(grant.on)), standing),
+  );
+  if (beyond.length > 0) return shell.refuse(call, { code: "exceeds_own_rights", permissions: [...new Set(beyond)] });
+  return shell.take(call, { principal, grants: held.length }, whoseOf(principal), () => {
+    for (const { id } of held) shell.grants.end(id, Date.now());
+    return true as const;
+  });
 }
 
-function admins({ tables }: WorkspaceShell): number {
-  return tables.members().filter((member) => member.role === "admin").length;
-}
-
-/** The change, its event and the fact that a recall has begun are one transaction. */
-function change(
+/**
+ * Makes another principal the owner. The former one keeps a role or (null) nothing; what it was granted otherwise ends.
+ * Asked by the organization alone, which keeps the tokens and has checked them. Once passed on, repeating it changes
+ * nothing.
+ */
+export async function setOwner(
   shell: WorkspaceShell,
   call: Call,
-  record: WorkspaceRecord,
-  agent: PrincipalId,
-  before: Member | null,
-  after: Member | null,
-): void {
+  { from: former, to, keep }: { from: PrincipalId; to: PrincipalId; keep: Role | null },
+): Promise<Result<true>> {
+  const { record } = shell;
+  if (record === null) return err({ code: "not_found", what: "workspace" });
+  if (record.owner !== former || former === to) return ok(true);
   const now = Date.now();
-  const taken = before !== null && reduces(before.role, after?.role ?? null);
-  const next = taken ? { ...record, epoch: record.epoch + 1 } : record;
-  const detail = { member: agent, role: after?.role ?? null, before: before?.role ?? null };
-  shell.commit([accepted(call.caller, call.action, detail)], () => {
-    if (after === null) shell.tables.removeMember(agent);
-    else shell.tables.saveMember(after);
-    shell.replies.remember(call, { member: after }, now);
-    if (!taken) return;
-    shell.tables.save(next);
-    shell.tables.saveRecall(agent, next.epoch, now);
+  return shell.take(call, { from: former, to, keep }, whoseOf(former), () => {
+    shell.save({ ...(shell.record ?? record), owner: to });
+    for (const { id, to: whom, effect } of shell.grants.all()) {
+      if (whom === former && effect === "allow") shell.grants.end(id, now);
+    }
+    if (keep !== null) shell.grants.save(membership(former, keep, to, now));
+    return true as const;
   });
-  shell.record = next;
-}
-
-/** Answers once no file honours what was taken away from the agent. */
-async function whenRecalled(
-  shell: WorkspaceShell,
-  agent: PrincipalId,
-  member: Member | null,
-): Promise<Result<Member | null>> {
-  const epoch = shell.record?.epoch ?? 0;
-  if (shell.grants.isUnconfirmed(agent)) {
-    await shell.grants.recall(agent, epoch, (file, newest, whose) => shell.file(file).recall(newest, whose));
-  }
-  return ok(member);
 }

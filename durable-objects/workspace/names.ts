@@ -1,6 +1,7 @@
 // Owns which path names which file. A name is given, moved and freed here, in one transaction each.
 
-import type { AccessLease, Call } from "../../src/domain/calls.ts";
+import type { AccessLease } from "../../src/domain/access/leases.ts";
+import type { Call } from "../../src/domain/calls.ts";
 import { accepted } from "../../src/domain/events.ts";
 import type { FileId, WorkspacePath } from "../../src/domain/ids.ts";
 import { ancestors } from "../../src/domain/paths.ts";
@@ -22,28 +23,38 @@ export interface Naming {
 }
 
 /** Which file a path names; null when it names none. */
-export function resolve(shell: WorkspaceShell, call: Call, path: WorkspacePath): Result<Resolved | null> {
-  const opened = shell.open(call);
+export async function resolve(
+  shell: WorkspaceShell,
+  call: Call,
+  path: WorkspacePath,
+): Promise<Result<Resolved | null>> {
+  const standing = await shell.standingOf(call.caller);
+  if (!standing.ok) return standing;
+  const there = shell.tables.entryAt(path)?.file ?? null;
+  const opened = shell.admit(call, standing.value, { path, file: there });
   if (!opened.ok) return opened;
-  const file = meant(shell, call, path);
+  const file = meant(shell, call, there);
   if (!file.ok) return file;
   if (file.value === null) return ok(null);
-  const { record, member } = opened.value;
-  return ok({ file: file.value, lease: shell.grants.give(record, member, file.value) });
+  const lease = shell.lease(standing.value, file.value);
+  return lease.ok ? ok({ file: file.value, lease: lease.value }) : lease;
 }
 
 /** A repeated request means the file that it meant first, though that may be moved or deleted since. */
-function meant({ replies, tables }: WorkspaceShell, call: Call, path: WorkspacePath): Result<FileId | null> {
+function meant({ replies }: WorkspaceShell, call: Call, there: FileId | null): Result<FileId | null> {
   const before = replies.find<FileId>(call);
   if (!before.ok || before.value !== null) return before;
-  const file = tables.entryAt(path)?.file ?? null;
-  if (file !== null) replies.remember(call, file, Date.now());
-  return ok(file);
+  if (there !== null) replies.remember(call, there, Date.now());
+  return ok(there);
 }
 
 /** Gives a new file its name. Repeating it for the same file changes nothing. */
-export function register(shell: WorkspaceShell, call: Call, { file, path, version }: Naming): Result<AccessLease> {
-  const opened = shell.open(call);
+export async function register(
+  shell: WorkspaceShell,
+  call: Call,
+  { file, path, version }: Naming,
+): Promise<Result<AccessLease>> {
+  const opened = await shell.open(call, { path, file });
   if (!opened.ok) return opened;
   const taken = occupant(shell, path);
   if (taken !== null && taken.file !== file) return shell.refuse(call, { code: "path_taken", path, by: taken.by });
@@ -51,24 +62,36 @@ export function register(shell: WorkspaceShell, call: Call, { file, path, versio
     const { n, size, at } = version;
     shell.tables.addEntry({ path, file, version: n, size, etag: etagOf(version), updatedAt: at });
   }
-  return ok(shell.grants.give(opened.value.record, opened.value.member, file));
+  return shell.lease(opened.value.standing, file);
 }
 
-/** Moves a file's name, and tells so with a lease. The move and its event are one transaction: here it happens. */
-export function relink(shell: WorkspaceShell, call: Call, file: FileId, to: WorkspacePath): Result<AccessLease> {
-  const opened = shell.open(call);
-  if (!opened.ok) return opened;
+/**
+ * Moves a file's name, and tells so with a lease. The move and its event are one transaction: here it happens. Rights
+ * may differ where it comes to lie, so the lease is of a new epoch, and the file honours no older one.
+ */
+export async function relink(
+  shell: WorkspaceShell,
+  call: Call,
+  file: FileId,
+  to: WorkspacePath,
+): Promise<Result<AccessLease>> {
+  const standing = await shell.standingOf(call.caller);
+  if (!standing.ok) return standing;
   const entry = shell.tables.entryOf(file);
   if (entry === null) return err({ code: "not_found", what: "file" });
-  const { record, member } = opened.value;
-  if (entry.path === to) return ok(shell.grants.give(record, member, file));
+  for (const path of [entry.path, to]) {
+    const opened = shell.admit(call, standing.value, { path, file });
+    if (!opened.ok) return opened;
+  }
+  if (entry.path === to) return shell.lease(standing.value, file);
   const taken = occupant(shell, to, entry.path);
   if (taken !== null) return shell.refuse(call, { code: "path_taken", path: to, by: taken.by }, { file });
   shell.commit([accepted(call.caller, call.action, { file, from: entry.path, to })], () => {
     shell.tables.removeEntry(entry.path);
     shell.tables.addEntry({ ...entry, path: to });
+    shell.raiseEpoch();
   });
-  return ok(shell.grants.give(record, member, file));
+  return shell.lease(standing.value, file);
 }
 
 /** What stands in the way of a name: a file there, a file where a folder would have to be, or a folder there. */

@@ -7,7 +7,7 @@ import { err, ok, type Result } from "../../src/domain/result.ts";
 import { etagOf } from "../../src/domain/versions.ts";
 import { archivedOf } from "../../src/platform/audit.ts";
 import { NOT_FOUND, type WorkspaceShell } from "./shell.ts";
-import { mayBeRepeated } from "./stream.ts";
+import { mayBeRepeated } from "../journal/stream.ts";
 
 /** Appends what is new of a packet. Answers the number of its last event, which the file may forget from then on. */
 export async function receive(shell: WorkspaceShell, batch: EventBatch): Promise<Result<number>> {

@@ -1,97 +1,213 @@
-// Owns the state of one workspace in memory and on disk, and the way every change takes: open, decide, one transaction
-// with its event. It knows nothing of what the operations mean.
+// Owns the state of one workspace in memory and on disk, who is let in to it, and how rights are taken back. It knows
+// nothing of what the operations mean.
 
-import type { Call } from "../../src/domain/calls.ts";
-import { accepted, type EventDetail, refused, type Unnumbered } from "../../src/domain/events.ts";
-import type { FileId } from "../../src/domain/ids.ts";
+import { isFor, type Right, rightsOn, nextEnd, type Who } from "../../src/domain/access/rights.ts";
+import type { AccessLease } from "../../src/domain/access/leases.ts";
+import { type Target, WHOLE_WORKSPACE } from "../../src/domain/access/grants.ts";
+import { reaches, touches, wallAgainst } from "../../src/domain/access/scopes.ts";
+import type { Standing, Whose } from "../../src/domain/access/standing.ts";
+import type { Call, Caller } from "../../src/domain/calls.ts";
+import type { EventDetail, Unnumbered } from "../../src/domain/events.ts";
+import type { FileId, PrincipalId, WorkspaceId, WorkspacePath } from "../../src/domain/ids.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
-import { ROLE_PERMISSIONS } from "../../src/domain/permissions.ts";
+import type { Permission } from "../../src/domain/permissions.ts";
 import type { Problem } from "../../src/domain/problems.ts";
 import { type Err, err, ok, type Result } from "../../src/domain/result.ts";
-import type { Member } from "../../src/domain/workspaces.ts";
-import { Alarm } from "../alarm.ts";
-import { Replies } from "../replies.ts";
-import { Database } from "../sql.ts";
-import { Grants } from "./grants.ts";
-import { Stream } from "./stream.ts";
+import { GrantTable } from "../grants.ts";
+import { Journal } from "../journal/journal.ts";
+import { Leases } from "../leases.ts";
+import { Lending } from "../lending.ts";
 import { type WorkspaceRecord, WorkspaceTables } from "./tables.ts";
 
-/** A workspace that the caller may act in now. */
+/** A workspace that the caller may act in now, and what it may do where it asked to. */
 export interface Opened {
   record: WorkspaceRecord;
-  member: Member;
+  standing: Standing;
+  rights: Right[];
 }
 
 export const NOT_FOUND: Err<Problem> = err({ code: "not_found", what: "workspace" });
+const NO_FILE: Err<Problem> = err({ code: "not_found", what: "file" });
 
-export class WorkspaceShell {
-  readonly db: Database;
+export class WorkspaceShell extends Journal {
+  readonly id: WorkspaceId;
   readonly tables: WorkspaceTables;
-  readonly replies: Replies;
-  readonly grants: Grants;
-  readonly stream: Stream;
-  readonly alarm: Alarm;
+  readonly grants: GrantTable;
+  /** To files. */
+  readonly lending: Lending<FileId>;
+  /** From the organization. */
+  readonly standings = new Leases<Standing>(() => this.record?.organizationEpoch ?? 0);
   readonly env: Env;
   /** Null until the workspace is created. */
   record: WorkspaceRecord | null;
 
   constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.id = ctx.id.toString() as WorkspaceId;
     this.env = env;
-    this.db = new Database(ctx.storage);
     this.tables = new WorkspaceTables(this.db);
-    this.replies = new Replies(this.db);
-    this.grants = new Grants(this.tables);
-    this.stream = new Stream(this.db);
-    this.alarm = new Alarm(ctx.storage);
     this.record = this.tables.load();
+    this.grants = new GrantTable(this.db);
+    this.lending = new Lending(this.db, LIMITS.ACCESS_LEASE_MS);
   }
 
   file(id: FileId) {
     return this.env.FILES.get(this.env.FILES.idFromString(id));
   }
 
-  /** Lets a member in whose role carries the operation's right. Others learn nothing, not even that it exists. */
-  open(call: Call): Result<Opened> {
+  organization({ organization }: WorkspaceRecord) {
+    return this.env.ORGANIZATIONS.get(this.env.ORGANIZATIONS.idFromName(organization));
+  }
+
+  /** The organization's word on the caller. Another organization's is not asked for. */
+  async standingOf(caller: Caller): Promise<Result<Standing>> {
     const { record } = this;
-    if (record === null || record.organization !== call.caller.organization) return NOT_FOUND;
-    const member = this.tables.member(call.caller.principal);
-    if (member === null) return NOT_FOUND;
-    if (!ROLE_PERMISSIONS[member.role].includes(call.permission)) {
-      return this.refuse(call, { code: "forbidden", permission: call.permission, role: member.role });
+    if (record === null || record.organization !== caller.organization) return NOT_FOUND;
+    return this.standings.get(caller, () => this.organization(record).grantStanding(caller, this.id));
+  }
+
+  /** Lets a caller in who holds the operation's right there. Those who hold none learn nothing, not even that it exists. */
+  async open(call: Call, target: Target = WHOLE_WORKSPACE): Promise<Result<Opened>> {
+    const standing = await this.standingOf(call.caller);
+    return standing.ok ? this.admit(call, standing.value, target) : standing;
+  }
+
+  /** As `open`, for a caller whose standing is known; to be called in the same turn as what it admits to. */
+  admit(call: Call, standing: Standing, target: Target): Result<Opened> {
+    const present = this.present(call, standing);
+    if (!present.ok) return present;
+    const rights = this.rightsOf(standing, target);
+    if (rights.length === 0 && target.path !== null) return NO_FILE;
+    if (!holds(rights, call.permission)) {
+      return this.refuse(call, { code: "forbidden", permission: call.permission });
     }
-    return ok({ record, member });
+    if (!reaches(standing.scopes, this.id, target)) return this.refuse(call, { code: "key_scope", wall: "places" });
+    return ok({ record: present.value, standing, rights });
   }
 
-  /** One synchronous operation: open, answer again if answered before, then work and event in one transaction. */
-  act<T>(call: Call, detail: EventDetail, work: (opened: Opened) => T): Result<T> {
-    const opened = this.open(call);
-    if (!opened.ok) return opened;
-    const before = this.replies.find<T>(call);
-    if (!before.ok) return before;
-    if (before.value !== null) return ok(before.value);
-    return ok(
-      this.commit([accepted(call.caller, call.action, detail)], () => {
-        const reply = work(opened.value);
-        this.replies.remember(call, reply, Date.now());
-        return reply;
-      }),
-    );
+  /** Lets a caller in who holds any right anywhere in the workspace, if its key may do this operation at all. */
+  present(call: Call, standing: Standing): Result<WorkspaceRecord> {
+    const { record } = this;
+    if (record === null || !touches(standing.scopes, this.id) || !this.#isPresent(standing)) return NOT_FOUND;
+    const wall = wallAgainst(standing.scopes, call);
+    return wall === null ? ok(record) : this.refuse(call, { code: "key_scope", wall });
   }
 
-  refuse(call: Call, problem: Problem, detail: EventDetail = {}): Err<Problem> {
-    this.commit([refused(call.caller, call.action, problem.code, detail)], () => undefined);
-    return err(problem);
+  #isPresent(standing: Standing): boolean {
+    if (this.rightsOf(standing, WHOLE_WORKSPACE).length > 0) return true;
+    return this.grants
+      .all()
+      .filter(({ effect, to }) => effect === "allow" && isFor(to, standing))
+      .some(({ on }) => this.rightsOf(standing, this.targetOf(on)).length > 0);
   }
 
-  /** Events and work become durable together. */
-  commit<T>(events: Unnumbered[], work: () => T): T {
-    const now = Date.now();
-    const numbered = events.map((event) => ({ ...event, n: 0, at: now }));
-    const result = this.db.transaction(() => {
-      this.stream.append(null, numbered, now);
+  targetOf(on: { level: string; folder?: string; file?: FileId }): Target {
+    if (on.file !== undefined) return { path: this.tables.entryOf(on.file)?.path ?? null, file: on.file };
+    return { path: on.folder ?? null, file: null };
+  }
+
+  rightsOf(standing: Pick<Standing, "principal" | "role" | "groups" | "grants" | "roles">, target: Target): Right[] {
+    const isOwner = standing.role === "owner" || standing.principal === this.record?.owner;
+    const who: Who = { principal: standing.principal, role: standing.role, groups: standing.groups, isOwner };
+    const grounds = { grants: [...standing.grants, ...this.grants.all()], roles: standing.roles };
+    return rightsOn(target, who, grounds, Date.now());
+  }
+
+  /** A lease for a file, which may not have its name yet; not found for those who hold no right on it. */
+  lease(standing: Standing, file: FileId, unnamed: WorkspacePath | null = null): Result<AccessLease> {
+    const { record } = this;
+    const path = this.tables.entryOf(file)?.path ?? null;
+    const target = { path: path ?? unnamed, file };
+    if (record === null || !reaches(standing.scopes, this.id, target)) return NO_FILE;
+    const rights = this.rightsOf(standing, target);
+    if (rights.length === 0) return NO_FILE;
+    const { principal, key, scopes } = standing;
+    this.lending.note(file, principal, stakeOf(record));
+    return ok({
+      principal,
+      key,
+      permissions: rights.map(({ permission }) => permission),
+      scopes,
+      policy: record.policy,
+      path,
+      epoch: record.epoch,
+      expiresAt: Math.min(Date.now() + LIMITS.ACCESS_LEASE_MS, standing.expiresAt, nextEnd(rights) ?? Infinity),
+    });
+  }
+
+  /** One operation: let in, answered again if answered before, else work and event in one transaction. */
+  async act<T>(
+    call: Call,
+    detail: EventDetail,
+    work: (opened: Opened) => T,
+    target: Target = WHOLE_WORKSPACE,
+  ): Promise<Result<T>> {
+    const opened = await this.open(call, target);
+    return opened.ok ? this.once(call, detail, () => work(opened.value)) : opened;
+  }
+
+  /**
+   * A change that takes something away from some (null: from nobody). Once this answers, no file honours it any more.
+   */
+  async take<T>(call: Call, detail: EventDetail, whose: Whose | null, work: () => T): Promise<Result<T>> {
+    const done = this.once(call, detail, () => {
+      if (whose !== null) this.#beginRecall(whose);
       return work();
     });
-    this.alarm.wakeBy(now + LIMITS.SHIP_DELAY_MS);
-    return result;
+    if (done.ok && whose !== null) await this.settle(whose, call.caller.principal);
+    return done;
   }
+
+  #beginRecall(whose: Whose): void {
+    this.raiseEpoch();
+    this.lending.begin(whose, this.record?.epoch ?? 0, Date.now());
+  }
+
+  /** From now on files honour only leases given from now on, once they have heard of it. */
+  raiseEpoch(): void {
+    if (this.record !== null) this.save({ ...this.record, epoch: this.record.epoch + 1 });
+  }
+
+  /** To be called within a transaction. */
+  save(record: WorkspaceRecord): void {
+    this.tables.save(record);
+    this.record = record;
+  }
+
+  override commit<T>(events: Unnumbered[], work: () => T): T {
+    const before = this.record;
+    try {
+      return super.commit(events, work);
+    } catch (error) {
+      this.record = before;
+      throw error;
+    }
+  }
+
+  /** The organization takes back its word on some; resolves when no file relies on it any more. */
+  async recallStandings(epoch: number, whose: Whose, by: PrincipalId | null): Promise<void> {
+    this.standings.drop(whose);
+    const { record } = this;
+    if (record === null) return;
+    const organizationEpoch = Math.max(record.organizationEpoch, epoch);
+    this.db.transaction(() => {
+      this.save({ ...record, organizationEpoch });
+      this.#beginRecall(whose);
+    });
+    await this.settle(whose, by);
+  }
+
+  /** Resolves when a recall that has begun has reached everyone. */
+  async settle(whose: Whose, by: PrincipalId | null): Promise<void> {
+    const epoch = this.record?.epoch ?? 0;
+    await this.lending.settle(whose, (file) => this.file(file).recall(epoch, whose, by));
+  }
+}
+
+export const holds = (rights: Right[], permission: Permission): boolean =>
+  rights.some((right) => right.permission === permission);
+
+/** How long what is begun under a lease may last: a lock's longest time to live and one grace, or a wait. */
+function stakeOf({ policy }: WorkspaceRecord): number {
+  return 2 * policy.maxTtlMs + LIMITS.WAIT_MAX_SECONDS * 1000 + LIMITS.WAITER_LEASE_MS;
 }

@@ -2,18 +2,23 @@
 
 import type { PrincipalId, FileId, OrganizationId, WorkspacePath } from "../../src/domain/ids.ts";
 import type { LockPolicy } from "../../src/domain/locks/policy.ts";
-import type { Role } from "../../src/domain/permissions.ts";
-import type { Entry, Member } from "../../src/domain/workspaces.ts";
+import type { Entry, Phase } from "../../src/domain/workspaces.ts";
+import { GRANTS_SCHEMA } from "../grants.ts";
+import { LENDING_SCHEMA } from "../lending.ts";
 import type { Database } from "../sql.ts";
 
 export interface WorkspaceRecord {
-  /** Its short name in the audit log. */
-  number: number;
   organization: OrganizationId;
   name: string;
+  /** May do everything here. */
+  owner: PrincipalId;
   policy: LockPolicy;
-  /** Grows with every recall. */
+  /** What the team is at, if anybody has said so. */
+  phase: Phase | null;
+  /** Grows with every recall of the leases that files hold. */
   epoch: number;
+  /** Of the organization's newest recall acknowledged. */
+  organizationEpoch: number;
   createdAt: number;
   createdBy: PrincipalId;
 }
@@ -23,20 +28,16 @@ const MIGRATIONS: readonly string[] = [
   `CREATE TABLE workspace (
      id            INTEGER PRIMARY KEY CHECK (id = 1),
      schema        INTEGER NOT NULL,  -- migrations applied
-     number        INTEGER NOT NULL,
      organization  TEXT NOT NULL,
      name          TEXT NOT NULL,
+     owner         TEXT NOT NULL,
      policy        TEXT NOT NULL,     -- JSON LockPolicy
+     phase         TEXT,              -- JSON Phase; null: nobody has said
      epoch         INTEGER NOT NULL,
+     organization_epoch INTEGER NOT NULL,
      created_at    INTEGER NOT NULL,  -- epoch ms
      created_by    TEXT NOT NULL
    );
-   CREATE TABLE members (
-     agent  TEXT PRIMARY KEY,
-     name   TEXT NOT NULL,
-     role   TEXT NOT NULL,
-     since  INTEGER NOT NULL          -- epoch ms
-   ) WITHOUT ROWID;
    CREATE TABLE entries (
      path        TEXT PRIMARY KEY,
      file        TEXT NOT NULL,
@@ -46,28 +47,22 @@ const MIGRATIONS: readonly string[] = [
      updated_at  INTEGER NOT NULL     -- epoch ms
    ) WITHOUT ROWID;
    CREATE INDEX entries_by_file ON entries (file);
-   CREATE TABLE holders (
-     file   TEXT PRIMARY KEY,
-     until  INTEGER NOT NULL          -- epoch ms; the file may hold leases until then
-   ) WITHOUT ROWID;
-   CREATE TABLE recalls (
-     agent  TEXT PRIMARY KEY,
-     epoch  INTEGER NOT NULL,
-     at     INTEGER NOT NULL          -- epoch ms; by then + one lease, every older lease has run out
-   ) WITHOUT ROWID;`,
+   ${LENDING_SCHEMA}
+   ${GRANTS_SCHEMA}`,
 ];
 
 type WorkspaceRow = {
   schema: number;
-  number: number;
   organization: string;
   name: string;
+  owner: string;
   policy: string;
+  phase: string | null;
   epoch: number;
+  organization_epoch: number;
   created_at: number;
   created_by: string;
 };
-type MemberRow = { agent: string; name: string; role: string; since: number };
 type EntryRow = { path: string; file: string; version: number; size: number; etag: string; updated_at: number };
 
 const ENTRY_COLUMNS = "path, file, version, size, etag, updated_at";
@@ -85,16 +80,19 @@ export class WorkspaceTables {
   load(): WorkspaceRecord | null {
     if (!this.#db.has("workspace")) return null;
     const row = this.#db.first<WorkspaceRow>(
-      "SELECT schema, number, organization, name, policy, epoch, created_at, created_by FROM workspace",
+      `SELECT schema, organization, name, owner, policy, phase, epoch, organization_epoch, created_at, created_by
+       FROM workspace`,
     );
     if (row === null) return null;
     if (row.schema < MIGRATIONS.length) this.#migrate(row.schema);
     return {
-      number: row.number,
       organization: row.organization as OrganizationId,
       name: row.name,
+      owner: row.owner as PrincipalId,
       policy: JSON.parse(row.policy) as LockPolicy,
+      phase: row.phase === null ? null : (JSON.parse(row.phase) as Phase),
       epoch: row.epoch,
+      organizationEpoch: row.organization_epoch,
       createdAt: row.created_at,
       createdBy: row.created_by as PrincipalId,
     };
@@ -113,42 +111,22 @@ export class WorkspaceTables {
 
   save(record: WorkspaceRecord): void {
     this.#db.run(
-      `INSERT INTO workspace (id, schema, number, organization, name, policy, epoch, created_at, created_by)
-       VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (id) DO UPDATE SET name = excluded.name, policy = excluded.policy, epoch = excluded.epoch`,
+      `INSERT INTO workspace (id, schema, organization, name, owner, policy, phase, epoch, organization_epoch, created_at,
+                              created_by)
+       VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (id) DO UPDATE SET name = excluded.name, owner = excluded.owner, policy = excluded.policy,
+         phase = excluded.phase, epoch = excluded.epoch, organization_epoch = excluded.organization_epoch`,
       MIGRATIONS.length,
-      record.number,
       record.organization,
       record.name,
+      record.owner,
       JSON.stringify(record.policy),
+      record.phase === null ? null : JSON.stringify(record.phase),
       record.epoch,
+      record.organizationEpoch,
       record.createdAt,
       record.createdBy,
     );
-  }
-
-  member(agent: PrincipalId): Member | null {
-    const row = this.#db.first<MemberRow>("SELECT agent, name, role, since FROM members WHERE agent = ?", agent);
-    return row === null ? null : toMember(row);
-  }
-
-  members(): Member[] {
-    return this.#db.all<MemberRow>("SELECT agent, name, role, since FROM members ORDER BY agent").map(toMember);
-  }
-
-  saveMember({ agent, name, role, since }: Member): void {
-    this.#db.run(
-      `INSERT INTO members (agent, name, role, since) VALUES (?, ?, ?, ?)
-       ON CONFLICT (agent) DO UPDATE SET name = excluded.name, role = excluded.role`,
-      agent,
-      name,
-      role,
-      since,
-    );
-  }
-
-  removeMember(agent: PrincipalId): void {
-    this.#db.run("DELETE FROM members WHERE agent = ?", agent);
   }
 
   entryAt(path: WorkspacePath): Entry | null {
@@ -201,42 +179,6 @@ export class WorkspaceTables {
   removeEntry(path: WorkspacePath): void {
     this.#db.run("DELETE FROM entries WHERE path = ?", path);
   }
-
-  holderUntil(file: FileId): number {
-    return this.#db.first<{ until: number }>("SELECT until FROM holders WHERE file = ?", file)?.until ?? 0;
-  }
-
-  saveHolder(file: FileId, until: number): void {
-    this.#db.run(
-      "INSERT INTO holders (file, until) VALUES (?, ?) ON CONFLICT (file) DO UPDATE SET until = excluded.until",
-      file,
-      until,
-    );
-  }
-
-  holders(now: number): FileId[] {
-    return this.#db
-      .all<{ file: string }>("SELECT file FROM holders WHERE until > ?", now)
-      .map((row) => row.file as FileId);
-  }
-
-  recall(agent: PrincipalId): { epoch: number; at: number } | null {
-    return this.#db.first<{ epoch: number; at: number }>("SELECT epoch, at FROM recalls WHERE agent = ?", agent);
-  }
-
-  saveRecall(agent: PrincipalId, epoch: number, at: number): void {
-    this.#db.run(
-      `INSERT INTO recalls (agent, epoch, at) VALUES (?, ?, ?)
-       ON CONFLICT (agent) DO UPDATE SET epoch = excluded.epoch, at = excluded.at`,
-      agent,
-      epoch,
-      at,
-    );
-  }
-}
-
-function toMember({ agent, name, role, since }: MemberRow): Member {
-  return { agent: agent as PrincipalId, name, role: role as Role, since };
 }
 
 function toEntry({ path, file, version, size, etag, updated_at }: EntryRow): Entry {

@@ -62,6 +62,26 @@ export const LIMITS = {
   ACCESS_LEASE_MS: MINUTE_MS,
   /** One "this file may hold leases" row covers this long, so that warm files cost no rows. */
   LEASE_RECORD_MS: 5 * MINUTE_MS,
+  /** How long a workspace may rely on the organization's word on a principal; twice a file's lease, so that it renews seldom. */
+  STANDING_LEASE_MS: 2 * MINUTE_MS,
+  /** The longest that a lock or a wait may go on after the last lease it was used under: one extension, and one grace. */
+  STAKE_MAX_MS: 2 * HOUR_MS + 2 * MINUTE_MS,
+  /** A key's last use is noted this coarsely, so that using it costs no row. */
+  KEY_USE_GRAIN_MS: HOUR_MS,
+  /** Grants in one workspace, or on one organization: all of them bear on every cold request. */
+  GRANTS_MAX: 2000,
+  PRINCIPALS_MAX: 10_000,
+  GROUPS_MAX: 500,
+  CUSTOM_ROLES_MAX: 100,
+  /** Keys of one principal that are neither revoked nor expired. */
+  KEYS_MAX: 50,
+  PLACES_MAX: 50,
+  INVITATION_DEFAULT_MS: 7 * 24 * HOUR_MS,
+  TRANSFER_DEFAULT_MS: 7 * 24 * HOUR_MS,
+  /** Invitations and transfers wait no longer than this for their claimant: lost links. */
+  TICKET_MAX_MS: 90 * 24 * HOUR_MS,
+  REASON_MAX_CHARS: 500,
+
   /** Objects called back in one recall; with more holders, the leases are waited out (1,000 subrequests). */
   RECALL_FANOUT_MAX: 500,
 

@@ -4,7 +4,9 @@
 
 import type { PrincipalId, LockId, WorkspacePath } from "./ids.ts";
 import type { EndCause, Level } from "./locks/state.ts";
-import type { Permission, Role } from "./permissions.ts";
+import type { Wall } from "./access/scopes.ts";
+import type { TicketState } from "./organizations.ts";
+import type { AnyPermission, Permission } from "./permissions.ts";
 
 /** What a lock no longer held, or a place in the queue no longer kept, was used for. */
 export type LateUse = "write" | "renewal" | "release" | "claim";
@@ -22,17 +24,46 @@ export interface HolderView {
   expiresAt: number;
 }
 
+type Thing =
+  | "workspace"
+  | "file"
+  | "lock"
+  | "principal"
+  | "member"
+  | "version"
+  | "grant"
+  | "group"
+  | "role"
+  | "key"
+  | "invitation"
+  | "transfer"
+  | "route";
+
 export type Problem =
-  | { code: "unauthenticated"; reason: "missing" | "malformed" | "invalid" }
-  | { code: "forbidden"; permission: Permission; role: Role }
+  | { code: "unauthenticated"; reason: "missing" | "invalid" | "unknown" | "revoked" | "expired" }
+  | { code: "forbidden"; permission: AnyPermission }
+  | { code: "key_scope"; wall: Wall }
+  | { code: "paused"; by: PrincipalId; reason: string; at: number }
+  | { code: "exceeds_own_rights"; permissions: Permission[] }
+  | { code: "above_own_role" }
+  | { code: "not_oneself" }
+  | { code: "owner_only" }
+  | { code: "owner_stays" }
+  | { code: "humans_only" }
+  | { code: "wrong_claimant" }
+  | { code: "ticket_invalid" }
+  | { code: "ticket_spent"; state: TicketState }
+  | { code: "ticket_expired"; at: number }
+  | { code: "key_outlives" }
+  | { code: "key_ended" }
+  | { code: "role_built_in" }
+  | { code: "too_many"; what: "grants" | "principals" | "groups" | "roles" | "keys"; limit: number }
   | { code: "operator_only" }
-  | { code: "organization_admin_only" }
-  | { code: "not_found"; what: "workspace" | "file" | "lock" | "agent" | "member" | "version" | "route" }
+  | { code: "not_found"; what: Thing }
   | { code: "method_not_allowed"; allowed: string[] }
   | { code: "input_invalid"; issues: { at: string; message: string }[] }
   | { code: "path_invalid"; reason: string }
   | { code: "path_taken"; path: WorkspacePath; by: "file" | "folder" }
-  | { code: "last_admin" }
   | { code: "lock_ttl_too_long"; maxMs: number }
   | { code: "lock_unknown" }
   | { code: "lock_not_granted" }
@@ -50,7 +81,11 @@ export type Problem =
   | { code: "digest_mismatch" }
   | { code: "upload_expired" }
   | { code: "idempotency_key_reused" }
-  | { code: "unavailable"; part: "file" | "workspace" | "audit log" | "directory" | "blob store"; retryAfterMs: number }
+  | {
+      code: "unavailable";
+      part: "file" | "workspace" | "organization" | "audit log" | "blob store";
+      retryAfterMs: number;
+    }
   | { code: "internal" };
 
 export type ProblemCode = Problem["code"];

@@ -1,6 +1,7 @@
 // Owns how a problem looks on the wire: status, words and headers, in one exhaustive switch (RFC 9457). The words say
 // what to do next.
 
+import type { Wall } from "../domain/access/scopes.ts";
 import type { LateUse, Problem } from "../domain/problems.ts";
 import type { EndCause } from "../domain/locks/state.ts";
 
@@ -19,6 +20,21 @@ const CAUSES: Record<EndCause, string> = {
   lapse: "it was not collected, or not asked for again, in time",
 };
 
+const UNAUTHENTICATED: Record<Extract<Problem, { code: "unauthenticated" }>["reason"], string> = {
+  missing: "Send your API key as `Authorization: Bearer hfk_…`.",
+  invalid: "This API key was not issued by this deployment, or is not complete.",
+  unknown: "Whom this API key stood for is not in the organization any more.",
+  revoked: "This API key has been revoked.",
+  expired: "This API key has expired.",
+};
+
+const WALLS: Record<Wall, string> = {
+  "read-only": "This API key can only read.",
+  operations: "This API key is for other operations.",
+  places: "This API key does not reach so far.",
+  powers: "This operation is not done with a key that has scopes. Use one that has none.",
+};
+
 const seconds = (ms: number): string => `${Math.ceil(ms / 1000)} s`;
 
 /** Exhaustive: a new code does not compile until it has words. */
@@ -28,29 +44,96 @@ function toWire(problem: Problem): Wire {
       return {
         status: 401,
         title: "No valid API key",
-        detail:
-          problem.reason === "missing"
-            ? "Send your API key as `Authorization: Bearer hfk_…`."
-            : "This API key was not issued by this deployment, or is not complete.",
+        detail: UNAUTHENTICATED[problem.reason],
         headers: { "WWW-Authenticate": "Bearer" },
       };
     case "forbidden":
       return {
         status: 403,
         title: "Not allowed",
-        detail: `This needs the permission ${problem.permission}, which the role ${problem.role} does not have. An admin of the workspace can change your role.`,
+        detail: `This needs the permission ${problem.permission}, which you do not hold here. Somebody with access:manage can grant it.`,
+      };
+    case "key_scope":
+      return { status: 403, title: "Beyond this key's scope", detail: WALLS[problem.wall] };
+    case "paused":
+      return {
+        status: 403,
+        title: "Paused",
+        detail: `${problem.by} has paused you: ${problem.reason}. Nothing you ask is done until you are resumed.`,
+      };
+    case "exceeds_own_rights":
+      return {
+        status: 403,
+        title: "More than you hold",
+        detail: `You can give or take only what you hold there yourself, and no longer than you hold it. Not so: ${problem.permissions.join(", ")}.`,
+      };
+    case "above_own_role":
+      return {
+        status: 403,
+        title: "Above your own role",
+        detail: "In the organization you can neither give a role above your own nor change somebody who has one.",
+      };
+    case "not_oneself":
+      return {
+        status: 403,
+        title: "Not for oneself",
+        detail: "Nobody changes their own standing. Ask somebody else who manages the organization.",
+      };
+    case "owner_only":
+      return { status: 403, title: "Only an owner may", detail: "Ownership is passed on by those who have it." };
+    case "owner_stays":
+      return {
+        status: 409,
+        title: "The owner stays",
+        detail: "An owner cannot be removed, nor anything be denied to it. Pass the ownership on first.",
+      };
+    case "humans_only":
+      return {
+        status: 403,
+        title: "Only a human may claim this",
+        detail: "Send the token without a key, to join by claiming, or with a person's key (hfp_…).",
+      };
+    case "wrong_claimant":
+      return { status: 403, title: "Not for you", detail: "This transfer was made to somebody else." };
+    case "ticket_invalid":
+      return {
+        status: 400,
+        title: "The token is not valid",
+        detail: "This deployment has not issued it, or it is not complete.",
+      };
+    case "ticket_spent":
+      return {
+        status: 409,
+        title: "The token is spent",
+        detail: `It is good once, and is ${problem.state === "cancelled" ? "cancelled" : "claimed"} already. Ask for a new one.`,
+      };
+    case "ticket_expired":
+      return {
+        status: 410,
+        title: "The token has expired",
+        detail: `It was good until ${new Date(problem.at).toISOString()}. Ask for a new one.`,
+      };
+    case "key_outlives":
+      return {
+        status: 403,
+        title: "The key would outlive the one in hand",
+        detail: "Give it an end no later than your own key's, or ask somebody who manages the organization.",
+      };
+    case "key_ended":
+      return { status: 409, title: "The key has ended", detail: "It is revoked or has expired; create a new one." };
+    case "role_built_in":
+      return { status: 409, title: "The role is built in", detail: "Choose another name for your own." };
+    case "too_many":
+      return {
+        status: 409,
+        title: "Too many",
+        detail: `There are ${problem.limit} ${problem.what} already; end some first.`,
       };
     case "operator_only":
       return {
         status: 403,
         title: "Only the operator may",
         detail: "Use the operator's key (hfo_…) of this deployment.",
-      };
-    case "organization_admin_only":
-      return {
-        status: 403,
-        title: "Only an admin may",
-        detail: "Use the key of an agent that is an admin of the organization.",
       };
     case "not_found":
       return {
@@ -78,12 +161,6 @@ function toWire(problem: Problem): Wire {
         status: 409,
         title: "The path is taken",
         detail: `A ${problem.by} stands in the way of ${problem.path}. Choose another path, or write to the file that is there.`,
-      };
-    case "last_admin":
-      return {
-        status: 409,
-        title: "The last admin stays",
-        detail: "Make another agent an admin of the workspace first.",
       };
     case "lock_ttl_too_long":
       return {

@@ -21,7 +21,9 @@ const route = (operation: Operation, pattern: string, byPath = false): Route => 
 
 export function routesOf(operation: Operation): Route[] {
   switch (operation.on) {
-    case "directory":
+    case "deployment":
+    case "organization":
+    case "token":
       return [route(operation, operation.path)];
     case "workspace":
       return [route(operation, `/api/workspaces/{workspaceId}${operation.path}`)];

@@ -13,7 +13,7 @@ import { asText } from "../platform/encoding.ts";
 import { isFileId, newLockId } from "../platform/ids.ts";
 import { fileStub, reach } from "../platform/objects.ts";
 import { TurnSocket } from "../platform/turns.ts";
-import { directoryOperation, type FileContext, fileOperation } from "./operation.ts";
+import { type FileContext, fileOperation, organizationOperation } from "./operation.ts";
 import {
   DONE,
   done,
@@ -269,14 +269,14 @@ const getLocks = fileOperation({
   },
 });
 
-const renewLocks = directoryOperation({
+const renewLocks = organizationOperation({
   name: "renew_locks",
   title: "Send heartbeats for many locks",
   description:
-    "Extends up to 64 locks at once. Each is answered for itself; one that is lost does not hinder the others.",
+    "Extends up to 64 locks at once. Each is answered for itself, under the right to it; one that is lost does not hinder the others.",
   method: "POST",
   path: "/api/locks/renew",
-  permission: "bearer",
+  permission: "self:read",
   effect: "writes",
   input: z.strictObject({
     locks: z
@@ -288,17 +288,17 @@ const renewLocks = directoryOperation({
     renewed: z.array(granted),
     failed: z.array(z.object({ fileId: z.string(), lockId: z.string(), code: z.string() })),
   }),
-  async handle({ env, actor }, input) {
-    const { caller, action, idempotency } = actor;
+  async handle({ env, caller, call }, input) {
+    const { action, idempotency } = call;
     // One key, many locks: each remembers its own answer.
     const each = (lock: LockId) => idempotency && { ...idempotency, key: `${idempotency.key} ${lock}` };
     const answers = await Promise.all(
       input.locks.map(async ({ fileId, lockId, ttl }) => {
         const failed = (code: ProblemCode) => ({ fileId, lockId, code });
-        if (caller === null || !isFileId(env, fileId)) return failed("not_found");
-        const call: Call = { caller, action, permission: "locks:acquire", idempotency: each(lockId), lease: null };
+        if (!isFileId(env, fileId)) return failed("not_found");
+        const renewal: Call = { caller, action, permission: "locks:acquire", idempotency: each(lockId), lease: null };
         const ttlMs = ttl === undefined ? null : ttl * 1000;
-        const renewed = await reach("file", true, () => fileStub(env, fileId).renewLock(call, lockId, ttlMs));
+        const renewed = await reach("file", true, () => fileStub(env, fileId).renewLock(renewal, lockId, ttlMs));
         return renewed.ok ? showRenewed(fileId, renewed.value) : failed(renewed.problem.code);
       }),
     );

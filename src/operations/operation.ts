@@ -2,14 +2,13 @@
 // document and (later) MCP tools are derived from these declarations, and `permission` is the authorization policy.
 
 import type { z } from "zod";
-import type { Call, Caller } from "../domain/calls.ts";
+import type { Call, Caller, Idempotency, OrganizationCall } from "../domain/calls.ts";
 import type { FileId, WorkspaceId, WorkspacePath } from "../domain/ids.ts";
-import type { Permission } from "../domain/permissions.ts";
+import type { OrganizationPermission, Permission } from "../domain/permissions.ts";
 import type { Result } from "../domain/result.ts";
 import type { ContentSource, FileView } from "../domain/content.ts";
 import type { Incoming } from "../platform/blobs.ts";
-import type { Actor, Agent } from "../platform/directory.ts";
-import type { FileStub, WorkspaceStub } from "../platform/objects.ts";
+import type { FileStub, OrganizationStub, WorkspaceStub } from "../platform/objects.ts";
 
 type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
@@ -26,19 +25,17 @@ export interface Context {
   repeatable: boolean;
 }
 
-export interface AgentContext extends Context {
+export interface CallContext extends Context {
   caller: Caller;
-  /** The API key as presented, for the directory's own check. */
-  apiKey: string;
   call: Call;
 }
 
-export interface WorkspaceContext extends AgentContext {
+export interface WorkspaceContext extends CallContext {
   workspaceId: WorkspaceId;
   workspace: () => WorkspaceStub;
 }
 
-export interface FileContext extends AgentContext {
+export interface FileContext extends CallContext {
   fileId: FileId;
   file: () => FileStub;
 }
@@ -75,20 +72,47 @@ interface JsonAnswer<Out extends z.ZodType> {
   output: Out;
 }
 
-/** On the deployment (the operator) or the caller's organization; `path` is the whole REST path. */
-export interface DirectoryOperation<In extends z.ZodObject, Out extends z.ZodType>
+/** On the deployment; only the operator may. `path` is the whole REST path. */
+export interface DeploymentOperation<In extends z.ZodObject, Out extends z.ZodType>
   extends Declaration<In, z.infer<Out>>, JsonAnswer<Out> {
-  on: "directory";
+  on: "deployment";
   path: string;
-  /** "bearer": any valid key, because each of its objects decides for itself. */
-  permission: "operator" | "organization:admin" | "organization:member" | "bearer";
-  handle(context: DirectoryContext, input: z.infer<In>): Promise<Result<z.infer<Out>>>;
+  permission: "operator";
+  handle(context: DeploymentContext, input: z.infer<In>): Promise<Result<z.infer<Out>>>;
 }
 
-export interface DirectoryContext extends Context {
-  actor: Actor;
-  /** The agent that asks; null for the operator. */
-  agent: Agent | null;
+export interface DeploymentContext extends Context {
+  idempotency: Idempotency | null;
+}
+
+/** On the caller's organization; `path` is the whole REST path. */
+export interface OrganizationOperation<In extends z.ZodObject, Out extends z.ZodType>
+  extends Declaration<In, z.infer<Out>>, JsonAnswer<Out> {
+  on: "organization";
+  path: string;
+  permission: OrganizationPermission;
+  handle(context: OrganizationContext, input: z.infer<In>): Promise<Result<z.infer<Out>>>;
+}
+
+export interface OrganizationContext extends Context {
+  caller: Caller;
+  call: OrganizationCall;
+  organization: () => OrganizationStub;
+}
+
+/** With a token in its input, which is all that it needs: whoever has it may. `path` is the whole REST path. */
+export interface TokenOperation<In extends z.ZodObject, Out extends z.ZodType>
+  extends Declaration<In, z.infer<Out>>, JsonAnswer<Out> {
+  on: "token";
+  path: string;
+  permission: "token";
+  handle(context: TokenContext, input: z.infer<In>): Promise<Result<z.infer<Out>>>;
+}
+
+export interface TokenContext extends Context {
+  /** Of the key that came along, if one did. */
+  caller: Caller | null;
+  idempotency: Idempotency | null;
 }
 
 /** On a workspace; `path` follows /api/workspaces/{workspaceId}. */
@@ -123,15 +147,25 @@ export interface ContentOperation<In extends z.ZodObject> extends Declaration<In
 }
 
 export type Operation =
-  | DirectoryOperation<z.ZodObject, z.ZodType>
+  | DeploymentOperation<z.ZodObject, z.ZodType>
+  | OrganizationOperation<z.ZodObject, z.ZodType>
+  | TokenOperation<z.ZodObject, z.ZodType>
   | WorkspaceOperation<z.ZodObject, z.ZodType>
   | FileOperation<z.ZodObject, z.ZodType>
   | ContentOperation<z.ZodObject>;
 
 // Each constructor keeps the types of input and output where an operation is declared.
-export const directoryOperation = <In extends z.ZodObject, Out extends z.ZodType>(
-  operation: Omit<DirectoryOperation<In, Out>, "on">,
-): DirectoryOperation<In, Out> => ({ ...operation, on: "directory" });
+export const deploymentOperation = <In extends z.ZodObject, Out extends z.ZodType>(
+  operation: Omit<DeploymentOperation<In, Out>, "on" | "permission">,
+): DeploymentOperation<In, Out> => ({ ...operation, on: "deployment", permission: "operator" });
+
+export const organizationOperation = <In extends z.ZodObject, Out extends z.ZodType>(
+  operation: Omit<OrganizationOperation<In, Out>, "on">,
+): OrganizationOperation<In, Out> => ({ ...operation, on: "organization" });
+
+export const tokenOperation = <In extends z.ZodObject, Out extends z.ZodType>(
+  operation: Omit<TokenOperation<In, Out>, "on" | "permission">,
+): TokenOperation<In, Out> => ({ ...operation, on: "token", permission: "token" });
 
 export const workspaceOperation = <In extends z.ZodObject, Out extends z.ZodType>(
   operation: Omit<WorkspaceOperation<In, Out>, "on">,

@@ -2,25 +2,23 @@
 // it about, then the handler. Authorization proper happens in the object, under the permission declared here.
 
 import type { z } from "zod";
-import type { Call, Caller, Idempotency } from "../domain/calls.ts";
-import type { Permission } from "../domain/permissions.ts";
+import type { Call, Called, Caller, Idempotency } from "../domain/calls.ts";
 import { parsePath } from "../domain/paths.ts";
 import { err, ok, type Result } from "../domain/result.ts";
 import type { Incoming } from "../platform/blobs.ts";
-import { Directory } from "../platform/directory.ts";
 import { sha256Hex } from "../platform/encoding.ts";
 import { isFileId, isWorkspaceId, newRequestId } from "../platform/ids.ts";
 import { matchesHash, verifyKey } from "../platform/keys.ts";
-import { fileStub, reach, workspaceStub } from "../platform/objects.ts";
+import { fileStub, organizationStub, reach, workspaceStub } from "../platform/objects.ts";
 import { LIMITS } from "../domain/limits.ts";
 import type {
-  AgentContext,
+  CallContext,
   ContentAnswer,
   ContentOperation,
   Context,
-  DirectoryOperation,
   FileOperation,
   Operation,
+  OrganizationOperation,
   WorkspaceContext,
   WorkspaceOperation,
 } from "./operation.ts";
@@ -40,16 +38,8 @@ export interface Asked {
 export type Performed = { kind: "json"; status: number; answer: unknown } | { kind: "content"; answer: ContentAnswer };
 
 export async function perform(operation: Operation, asked: Asked): Promise<Result<Performed>> {
-  const { apiKey } = asked;
-  if (apiKey === null) return err({ code: "unauthenticated", reason: "missing" });
-  const isOperators = operation.on === "directory" && operation.permission === "operator";
-  const caller = isOperators ? null : await verifyKey(asked.env.SIGNING_SECRET, apiKey);
-  if (isOperators && !(await matchesHash(apiKey, asked.env.OPERATOR_KEY_HASH))) {
-    const known = await verifyKey(asked.env.SIGNING_SECRET, apiKey);
-    return err(known === null ? { code: "unauthenticated", reason: "invalid" } : { code: "operator_only" });
-  }
-  if (!isOperators && caller === null) return err({ code: "unauthenticated", reason: "invalid" });
-
+  const caller = await callerOf(operation, asked);
+  if (!caller.ok) return caller;
   const parsed = operation.input.safeParse(asked.input);
   if (!parsed.success) return err({ code: "input_invalid", issues: issuesOf(parsed.error) });
   const idempotency = await idempotencyOf(operation, asked);
@@ -61,48 +51,47 @@ export async function perform(operation: Operation, asked: Asked): Promise<Resul
     incoming: asked.incoming,
     repeatable: operation.effect === "reads" || idempotency.value !== null,
   };
-
-  if (operation.on === "directory") {
-    return inDirectory(operation, context, caller, apiKey, idempotency.value, parsed.data);
+  const { data } = parsed;
+  if (operation.on === "deployment")
+    return asJson(operation, await operation.handle({ ...context, idempotency: idempotency.value }, data));
+  if (operation.on === "token") {
+    const withToken = { ...context, caller: caller.value, idempotency: idempotency.value };
+    return asJson(operation, await operation.handle(withToken, data));
   }
-  if (caller === null) return err({ code: "unauthenticated", reason: "invalid" });
-  const call = callOf(operation, caller, idempotency.value);
-  const agent: AgentContext = { ...context, caller, apiKey, call };
+  if (caller.value === null) return err({ code: "unauthenticated", reason: "missing" });
+  const called = { caller: caller.value, action: operation.name, idempotency: idempotency.value };
+  if (operation.on === "organization") return inOrganization(operation, context, called, data);
+  const call: Call = { ...called, permission: operation.permission, lease: null };
+  const withCall: CallContext = { ...context, caller: caller.value, call };
   return operation.on === "workspace"
-    ? inWorkspace(operation, agent, asked, parsed.data)
-    : onFile(operation, agent, asked, parsed.data);
+    ? inWorkspace(operation, withCall, asked, data)
+    : onFile(operation, withCall, asked, data);
 }
 
-async function inDirectory(
-  operation: DirectoryOperation<z.ZodObject, z.ZodType>,
+/** Whom the key speaks for; null for the operator, and for nobody where a token is enough. */
+async function callerOf({ on }: Operation, { env, apiKey }: Asked): Promise<Result<Caller | null>> {
+  if (apiKey === null) return on === "token" ? ok(null) : err({ code: "unauthenticated", reason: "missing" });
+  const caller = await verifyKey(env.SIGNING_SECRET, apiKey);
+  if (on !== "deployment") return caller === null ? err({ code: "unauthenticated", reason: "invalid" }) : ok(caller);
+  if (await matchesHash(apiKey, env.OPERATOR_KEY_HASH)) return ok(null);
+  return err(caller === null ? { code: "unauthenticated", reason: "invalid" } : { code: "operator_only" });
+}
+
+async function inOrganization(
+  operation: OrganizationOperation<z.ZodObject, z.ZodType>,
   context: Context,
-  caller: Caller | null,
-  apiKey: string,
-  idempotency: Idempotency | null,
+  called: Called,
   input: Record<string, unknown>,
 ): Promise<Result<Performed>> {
-  const actor = { caller, action: operation.name, idempotency };
-  const directory = new Directory(context.env);
-  try {
-    if (caller === null || operation.permission === "bearer") {
-      return asJson(operation, await operation.handle({ ...context, actor, agent: null }, input));
-    }
-    const agent = await directory.authenticate(caller, apiKey);
-    if (agent === null) return err({ code: "unauthenticated", reason: "invalid" });
-    if (operation.permission === "organization:admin" && agent.role !== "admin") {
-      await directory.refuse(actor, agent.organization, "organization_admin_only");
-      return err({ code: "organization_admin_only" });
-    }
-    return asJson(operation, await operation.handle({ ...context, actor, agent }, input));
-  } catch (error) {
-    console.warn({ message: "directory not reached", error: String(error) });
-    return err({ code: "unavailable", part: "directory", retryAfterMs: LIMITS.SHIP_RETRY_MIN_MS });
-  }
+  const { caller } = called;
+  const call = { ...called, permission: operation.permission };
+  const organization = () => organizationStub(context.env, caller.organization);
+  return asJson(operation, await operation.handle({ ...context, caller, call, organization }, input));
 }
 
 async function inWorkspace(
   operation: WorkspaceOperation<z.ZodObject, z.ZodType>,
-  context: AgentContext,
+  context: CallContext,
   asked: Asked,
   input: Record<string, unknown>,
 ): Promise<Result<Performed>> {
@@ -112,7 +101,7 @@ async function inWorkspace(
 
 async function onFile(
   operation: FileOperation<z.ZodObject, z.ZodType> | ContentOperation<z.ZodObject>,
-  context: AgentContext,
+  context: CallContext,
   asked: Asked,
   input: Record<string, unknown>,
 ): Promise<Result<Performed>> {
@@ -143,20 +132,12 @@ async function onFile(
     : asJson(operation, await operation.handle(onIt, input));
 }
 
-function workspaceOf(context: AgentContext, { target }: Asked): Result<WorkspaceContext> {
+function workspaceOf(context: CallContext, { target }: Asked): Result<WorkspaceContext> {
   const { env } = context;
   const { workspaceId } = target;
   if (workspaceId === undefined || !isWorkspaceId(env, workspaceId))
     return err({ code: "not_found", what: "workspace" });
   return ok({ ...context, workspaceId, workspace: () => workspaceStub(env, workspaceId) });
-}
-
-function callOf(
-  operation: { name: string; permission: Permission },
-  caller: Caller,
-  idempotency: Idempotency | null,
-): Call {
-  return { caller, action: operation.name, permission: operation.permission, idempotency, lease: null };
 }
 
 function asJson(operation: Pick<Operation, "status">, result: Result<unknown>): Result<Performed> {

@@ -1,15 +1,25 @@
 // Owns the list of all operations: the policy of the product, read top-down. Everything that faces the outside is
 // derived from it.
 
-import { directoryOperations } from "./directory.ts";
+import { accessOperations } from "./access.ts";
 import { fileOperations } from "./files.ts";
+import { groupOperations } from "./groups.ts";
+import { joiningOperations } from "./joining.ts";
+import { keyOperations } from "./keys.ts";
 import { lockOperations } from "./locks.ts";
 import type { Operation } from "./operation.ts";
+import { organizationOperations } from "./organizations.ts";
+import { principalOperations } from "./principals.ts";
 import { workspaceOperations } from "./workspaces.ts";
 
 export const OPERATIONS: readonly Operation[] = [
-  ...directoryOperations,
+  ...organizationOperations,
+  ...principalOperations,
+  ...keyOperations,
+  ...groupOperations,
+  ...joiningOperations,
   ...workspaceOperations,
+  ...accessOperations,
   ...fileOperations,
   ...lockOperations,
 ];

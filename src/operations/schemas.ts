@@ -2,13 +2,30 @@
 // durations in seconds.
 
 import { z } from "zod";
-import type { PrincipalId, LockId, WorkspacePath } from "../domain/ids.ts";
+import type {
+  GrantId,
+  GroupId,
+  InvitationId,
+  KeyId,
+  LockId,
+  PrincipalId,
+  TransferId,
+  WorkspacePath,
+} from "../domain/ids.ts";
 import type { FileView } from "../domain/content.ts";
 import { LIMITS } from "../domain/limits.ts";
-import { parsePath } from "../domain/paths.ts";
+import { parseFolder, parsePath } from "../domain/paths.ts";
 import type { HolderView } from "../domain/problems.ts";
 import { etagOf, type Version } from "../domain/versions.ts";
-import { AGENT_ID_PATTERN, LOCK_ID_PATTERN } from "../platform/ids.ts";
+import {
+  GRANT_ID_PATTERN,
+  GROUP_ID_PATTERN,
+  INVITATION_ID_PATTERN,
+  KEY_ID_PATTERN,
+  LOCK_ID_PATTERN,
+  PRINCIPAL_ID_PATTERN,
+  TRANSFER_ID_PATTERN,
+} from "../platform/ids.ts";
 
 export const isoTime = (epochMs: number): string => new Date(epochMs).toISOString();
 
@@ -23,20 +40,33 @@ const visible = (max: number) =>
 
 export const name = visible(LIMITS.NAME_MAX_CHARS);
 export const purpose = visible(LIMITS.PURPOSE_MAX_CHARS);
+export const reason = visible(LIMITS.REASON_MAX_CHARS);
 export const time = z.iso.datetime({ offset: true });
-export const lockId = z
-  .string()
-  .regex(LOCK_ID_PATTERN, "is not a lock id")
-  .transform((id) => id as LockId);
-export const agentId = z
-  .string()
-  .regex(AGENT_ID_PATTERN, "is not an agent id")
-  .transform((id) => id as PrincipalId);
+const id = <Id extends string>(pattern: RegExp, what: string) =>
+  z
+    .string()
+    .regex(pattern, `is not ${what}`)
+    .transform((text) => text as Id);
+export const principalId = id<PrincipalId>(PRINCIPAL_ID_PATTERN, "the id of an agent or a human");
+export const groupId = id<GroupId>(GROUP_ID_PATTERN, "a group's id");
+export const grantId = id<GrantId>(GRANT_ID_PATTERN, "a grant's id");
+export const keyId = id<KeyId>(KEY_ID_PATTERN, "a key's id");
+export const invitationId = id<InvitationId>(INVITATION_ID_PATTERN, "an invitation's id");
+export const transferId = id<TransferId>(TRANSFER_ID_PATTERN, "a transfer's id");
+export const lockId = id<LockId>(LOCK_ID_PATTERN, "a lock id");
 
 /** A path as callers write it, normalized. */
 export const path = z.string().transform((raw, context): WorkspacePath => {
   const parsed = parsePath(raw);
   if (parsed.ok) return parsed.value;
+  context.addIssue({ code: "custom", message: parsed.problem.reason });
+  return z.NEVER;
+});
+
+/** A folder (with its closing slash), or a file; `/` is the workspace as a whole, and null from here on. */
+export const place = z.string().transform((raw, context): string | null => {
+  const parsed = raw.endsWith("/") ? parseFolder(raw) : parsePath(raw);
+  if (parsed.ok) return parsed.value === "/" ? null : parsed.value;
   context.addIssue({ code: "custom", message: parsed.problem.reason });
   return z.NEVER;
 });

@@ -1,20 +1,16 @@
-// Owns the operations on a workspace: its settings, its members, its folders, its audit log.
+// Owns the operations on a workspace: its settings, its folders, its audit log.
 
 import { z } from "zod";
 import type { FileId } from "../domain/ids.ts";
 import { LIMITS } from "../domain/limits.ts";
 import type { LockPolicy } from "../domain/locks/policy.ts";
 import { parseFolder } from "../domain/paths.ts";
-import { ROLES } from "../domain/permissions.ts";
-import { err, ok } from "../domain/result.ts";
-import type { Member, WorkspaceView } from "../domain/workspaces.ts";
-import { findEvents, type LoggedEvent } from "../platform/audit.ts";
-import { Directory } from "../platform/directory.ts";
+import { ok } from "../domain/result.ts";
+import type { WorkspaceChange, WorkspaceView } from "../domain/workspaces.ts";
 import { reach } from "../platform/objects.ts";
+import { event, eventFilters, readEvents } from "./events.ts";
 import { workspaceOperation } from "./operation.ts";
-import { agentId, DONE, done, flag, isoTime, limit, name, time } from "./schemas.ts";
-
-const role = z.enum(ROLES);
+import { flag, isoTime, limit, name, time } from "./schemas.ts";
 
 const lockSettings = z.object({
   maxTtl: z
@@ -39,7 +35,12 @@ const workspace = z.object({
   locks: lockSettings,
   createdAt: time,
   createdBy: z.string(),
-  role: role.describe("yours"),
+  owner: z.string(),
+  phase: z
+    .object({ name: z.string(), by: z.string(), since: time })
+    .nullable()
+    .describe("what the team is at, if anybody has said so"),
+  permissions: z.array(z.string()).describe("yours, on the workspace as a whole"),
 });
 
 const showWorkspace = (id: string, view: WorkspaceView): z.infer<typeof workspace> => ({
@@ -52,13 +53,15 @@ const showWorkspace = (id: string, view: WorkspaceView): z.infer<typeof workspac
   },
   createdAt: isoTime(view.createdAt),
   createdBy: view.createdBy,
-  role: view.role,
+  owner: view.owner,
+  phase: view.phase === null ? null : { ...view.phase, since: isoTime(view.phase.since) },
+  permissions: view.permissions,
 });
 
 const getWorkspace = workspaceOperation({
   name: "get_workspace",
   title: "Look at a workspace",
-  description: "A workspace's name and settings, and your role in it.",
+  description: "A workspace's name, settings and phase, and what you may do in it.",
   method: "GET",
   path: "",
   permission: "workspace:read",
@@ -75,12 +78,16 @@ const updateWorkspace = workspaceOperation({
   name: "update_workspace",
   title: "Change a workspace",
   description:
-    "Changes a workspace's name or lock settings. New settings hold for locks asked for from then on; files learn of them within a minute.",
+    "Changes a workspace's name, phase or lock settings. New settings hold for locks asked for from then on; files learn of them within a minute.",
   method: "PATCH",
   path: "",
   permission: "workspace:manage",
   effect: "writes",
-  input: z.strictObject({ name: name.optional(), locks: lockSettings.partial().strict().optional() }),
+  input: z.strictObject({
+    name: name.optional(),
+    phase: name.nullable().optional().describe("what the team is at from now on; null: nothing in particular"),
+    locks: lockSettings.partial().strict().optional(),
+  }),
   output: z.object({ workspace }),
   async handle({ workspace, workspaceId, call, repeatable }, input) {
     const policy: Partial<LockPolicy> = {
@@ -88,77 +95,13 @@ const updateWorkspace = workspaceOperation({
       ...(input.locks?.maxHold === undefined ? {} : { maxHoldMs: input.locks.maxHold * 1000 }),
       ...(input.locks?.priorityStep === undefined ? {} : { priorityStepMs: input.locks.priorityStep * 1000 }),
     };
-    const change = input.name === undefined ? { policy } : { name: input.name, policy };
+    const change: WorkspaceChange = {
+      policy,
+      ...(input.name === undefined ? {} : { name: input.name }),
+      ...(input.phase === undefined ? {} : { phase: input.phase }),
+    };
     const view = await reach("workspace", repeatable, () => workspace().update(call, change));
     return view.ok ? ok({ workspace: showWorkspace(workspaceId, view.value) }) : view;
-  },
-});
-
-const member = z.object({ agentId: z.string(), name: z.string(), role, since: time });
-const showMember = ({ agent, name, role, since }: Member): z.infer<typeof member> => ({
-  agentId: agent,
-  name,
-  role,
-  since: isoTime(since),
-});
-
-const listMembers = workspaceOperation({
-  name: "list_members",
-  title: "List members",
-  description: "Who has which role in a workspace.",
-  method: "GET",
-  path: "/members",
-  permission: "workspace:read",
-  effect: "reads",
-  input: z.strictObject({}),
-  output: z.object({ members: z.array(member) }),
-  async handle({ workspace, call }) {
-    const members = await reach("workspace", true, () => workspace().members(call));
-    return members.ok ? ok({ members: members.value.map(showMember) }) : members;
-  },
-});
-
-const setMember = workspaceOperation({
-  name: "set_member",
-  title: "Give an agent a role",
-  description:
-    "Makes an agent of your organization a member of a workspace, or changes its role. Lowering a role is answered only when the old right is honoured nowhere any more.",
-  method: "PUT",
-  path: "/members/{agentId}",
-  permission: "workspace:manage",
-  effect: "writes",
-  input: z.strictObject({ agentId, role }),
-  output: z.object({ member: member }),
-  async handle({ env, caller, workspace, call, repeatable }, input) {
-    const agent = await new Directory(env).agent(caller.organization, input.agentId);
-    // The workspace answers first whether the caller may at all, so that nobody can probe for agents.
-    if (agent === null) {
-      return reach<never>("workspace", repeatable, () =>
-        workspace().refuse(call, { code: "not_found", what: "agent" }),
-      );
-    }
-    const set = await reach("workspace", repeatable, () =>
-      workspace().setMember(call, agent.id, agent.name, input.role),
-    );
-    if (!set.ok) return set;
-    return set.value === null ? err({ code: "not_found", what: "member" }) : ok({ member: showMember(set.value) });
-  },
-});
-
-const removeMember = workspaceOperation({
-  name: "remove_member",
-  title: "Remove a member",
-  description:
-    "Takes an agent's role in a workspace away. Answered only when none of its requests is accepted anywhere any more.",
-  method: "DELETE",
-  path: "/members/{agentId}",
-  permission: "workspace:manage",
-  effect: "destroys",
-  input: z.strictObject({ agentId }),
-  output: done,
-  async handle({ workspace, call, repeatable }, input) {
-    const removed = await reach("workspace", repeatable, () => workspace().setMember(call, input.agentId, "", null));
-    return removed.ok ? ok(DONE) : removed;
   },
 });
 
@@ -202,25 +145,6 @@ const listFiles = workspaceOperation({
   },
 });
 
-const event = z.object({
-  seq: z.number().describe("the workspace's order, without gaps"),
-  at: time,
-  action: z.string().describe("an operation's name, or lock_expired or lock_lapsed"),
-  outcome: z.enum(["accepted", "refused"]),
-  code: z.string().nullable().describe("why it was refused"),
-  agent: z.string().nullable().describe("null: time did it"),
-  key: z.string().nullable(),
-  fileId: z.string().nullable(),
-  detail: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
-});
-
-const showEvent = (logged: LoggedEvent): z.infer<typeof event> => {
-  const { seq, at, action, outcome, code, agent, key, file, detail } = logged;
-  return { seq, at: isoTime(at), action, outcome, code, agent, key, fileId: file, detail };
-};
-
-const epochMs = (iso: string | undefined): number | undefined => (iso === undefined ? undefined : Date.parse(iso));
-
 const listEvents = workspaceOperation({
   name: "list_events",
   title: "Read the audit log",
@@ -231,49 +155,18 @@ const listEvents = workspaceOperation({
   permission: "audit:read",
   effect: "reads",
   input: z.strictObject({
-    agent: agentId.optional(),
+    ...eventFilters,
     fileId: z
       .string()
       .regex(/^[0-9a-f]{64}$/, "is not a file id")
       .transform((id) => id as FileId)
       .optional(),
-    action: z.string().max(LIMITS.NAME_MAX_CHARS).optional(),
-    outcome: z.enum(["accepted", "refused"]).optional(),
-    since: time.optional().describe("from this time on"),
-    until: time.optional().describe("before this time"),
-    limit,
-    cursor: z.coerce.number().int().min(1).optional().describe("`next` of the page before"),
   }),
   output: z.object({ events: z.array(event), next: z.number().nullable() }),
-  async handle({ env, workspace, call }, { agent, fileId, action, outcome, since, until, limit, cursor }) {
+  async handle({ env, workspace, workspaceId, call }, { fileId, ...filters }) {
     const admitted = await reach("workspace", true, () => workspace().admit(call, {}));
-    if (!admitted.ok) return admitted;
-    const query = {
-      agent,
-      file: fileId,
-      action,
-      outcome,
-      since: epochMs(since),
-      until: epochMs(until),
-      before: cursor,
-      limit,
-    };
-    try {
-      const events = await findEvents(env.DB, admitted.value, query);
-      return ok({ events: events.map(showEvent), next: events.length === limit ? (events.at(-1)?.seq ?? null) : null });
-    } catch (error) {
-      console.warn({ message: "audit log not reached", error: String(error) });
-      return err({ code: "unavailable", part: "audit log", retryAfterMs: LIMITS.SHIP_RETRY_MIN_MS });
-    }
+    return admitted.ok ? readEvents(env, workspaceId, { ...filters, file: fileId }) : admitted;
   },
 });
 
-export const workspaceOperations = [
-  getWorkspace,
-  updateWorkspace,
-  listMembers,
-  setMember,
-  removeMember,
-  listFiles,
-  listEvents,
-];
+export const workspaceOperations = [getWorkspace, updateWorkspace, listFiles, listEvents];

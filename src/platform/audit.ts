@@ -2,9 +2,9 @@
 // or a file operation.
 
 import type { AuditEvent } from "../domain/events.ts";
-import type { PrincipalId, FileId } from "../domain/ids.ts";
+import type { FileId, OrganizationId, PrincipalId, WorkspaceId } from "../domain/ids.ts";
 
-/** An event in its workspace's order. */
+/** An event in the order of its stream: a workspace's, or an organization's own. */
 export interface LoggedEvent extends AuditEvent {
   seq: number;
   file: FileId | null;
@@ -24,25 +24,36 @@ export interface EventQuery {
   limit: number;
 }
 
-/** Appends events. A repeated append writes nothing: the workspace's order is the key. */
-export async function appendEvents(db: D1Database, workspace: number, events: LoggedEvent[]): Promise<void> {
+/** The short name of a stream in the log; entered when first asked for. */
+export async function numberOf(db: D1Database, id: WorkspaceId | OrganizationId): Promise<number> {
+  const [, found] = await db.batch<{ number: number }>([
+    db.prepare("INSERT OR IGNORE INTO streams (id) VALUES (?)").bind(id),
+    db.prepare("SELECT number FROM streams WHERE id = ?").bind(id),
+  ]);
+  const number = found?.results[0]?.number;
+  if (number === undefined) throw new Error("a stream just entered has a number");
+  return number;
+}
+
+/** Appends events. A repeated append writes nothing: the stream's order is the key. */
+export async function appendEvents(db: D1Database, stream: number, events: LoggedEvent[]): Promise<void> {
   const rows = events.map((e) => [e.seq, e.at, e.action, e.outcome, e.code, e.agent, e.key, e.file, e.n, e.detail]);
   await db
     .prepare(
-      `INSERT OR IGNORE INTO events (workspace, seq, at, action, outcome, code, agent, key, file, n, detail)
+      `INSERT OR IGNORE INTO events (stream, seq, at, action, outcome, code, agent, key, file, n, detail)
        SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
               value ->> 8, value -> 9
        FROM json_each(?2)`,
     )
-    .bind(workspace, JSON.stringify(rows))
+    .bind(stream, JSON.stringify(rows))
     .run();
 }
 
-/** The last event that the log holds of a workspace; 0 when there is none. */
-export async function archivedThrough(db: D1Database, workspace: number): Promise<number> {
+/** The last event that the log holds of a stream; 0 when there is none. */
+export async function archivedThrough(db: D1Database, stream: number): Promise<number> {
   const row = await db
-    .prepare("SELECT MAX(seq) AS seq FROM events WHERE workspace = ?")
-    .bind(workspace)
+    .prepare("SELECT MAX(seq) AS seq FROM events WHERE stream = ?")
+    .bind(stream)
     .first<{ seq: number | null }>();
   return row?.seq ?? 0;
 }
@@ -59,9 +70,13 @@ export async function archivedOf(db: D1Database, file: FileId): Promise<number> 
 type EventRow = Omit<LoggedEvent, "detail"> & { detail: string };
 
 /** Newest first. */
-export async function findEvents(db: D1Database, workspace: number, query: EventQuery): Promise<LoggedEvent[]> {
+export async function findEvents(
+  db: D1Database,
+  stream: WorkspaceId | OrganizationId,
+  query: EventQuery,
+): Promise<LoggedEvent[]> {
   const conditions: [string, string | number | undefined][] = [
-    ["workspace = ?", workspace],
+    ["stream = (SELECT number FROM streams WHERE id = ?)", stream],
     ["agent = ?", query.agent],
     ["file = ?", query.file],
     ["action = ?", query.action],

@@ -41,8 +41,8 @@ export type Roles = Readonly<Record<string, readonly Permission[]>>;
 /** A role that is not known (any more) bundles nothing. */
 export function permissionsOf(bundle: Bundle, roles: Roles): readonly Permission[] {
   if ("permissions" in bundle) return bundle.permissions;
-  const builtIn: Roles = ROLE_PERMISSIONS;
-  return builtIn[bundle.role] ?? roles[bundle.role] ?? [];
+  const known = [ROLE_PERMISSIONS as Roles, roles].find((some) => Object.hasOwn(some, bundle.role));
+  return known?.[bundle.role] ?? [];
 }
 
 /** What is asked about: a workspace (no path), a folder in it (closing slash), or a file or a path for one. */

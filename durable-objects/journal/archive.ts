@@ -1,23 +1,30 @@
-// Owns the way of events from the workspace's stream into the audit log in D1. The log's key is the workspace's own
-// order, so a repeated append writes nothing; what the log already holds is asked of it once after each start.
+// Owns the way of events from an object's stream into the audit log in D1. The log's key is the stream's own order, so
+// a repeated append writes nothing; what the log already holds is asked of it once after each start.
 
-import { appendEvents, archivedThrough } from "../../src/platform/audit.ts";
+import { appendEvents, archivedThrough, numberOf } from "../../src/platform/audit.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
+import type { OrganizationId, WorkspaceId } from "../../src/domain/ids.ts";
 import { doneWithin } from "../patience.ts";
 import type { Stream } from "./stream.ts";
 
+/** Where the log stands: the stream's short name in it, and its last event there. */
+interface Mark {
+  number: number;
+  through: number;
+}
+
 export class Archive {
   readonly #db: D1Database;
-  readonly #workspace: number;
+  readonly #owner: WorkspaceId | OrganizationId;
   readonly #stream: Stream;
-  #through: number | null = null;
+  #mark: Mark | null = null;
   #running: Promise<boolean> | null = null;
   #failures = 0;
   #quietUntil = 0;
 
-  constructor(db: D1Database, workspace: number, stream: Stream) {
+  constructor(db: D1Database, owner: WorkspaceId | OrganizationId, stream: Stream) {
     this.#db = db;
-    this.#workspace = workspace;
+    this.#owner = owner;
     this.#stream = stream;
   }
 
@@ -35,7 +42,7 @@ export class Archive {
 
   /** Whether events have come since the log was last brought up to the end. */
   isBehind(): boolean {
-    return this.#through !== this.#stream.lastSeq;
+    return this.#mark?.through !== this.#stream.lastSeq;
   }
 
   /** When to try again after a failure. */
@@ -45,29 +52,30 @@ export class Archive {
 
   async #append(): Promise<boolean> {
     try {
-      this.#through ??= await withinPatience(archivedThrough(this.#db, this.#workspace));
+      this.#mark ??= await withinPatience(this.#find());
       for (;;) {
-        const events = this.#stream.after(this.#through, LIMITS.SHIP_BATCH_MAX);
+        const events = this.#stream.after(this.#mark.through, LIMITS.SHIP_BATCH_MAX);
         const last = events.at(-1);
         if (last === undefined) break;
-        await withinPatience(appendEvents(this.#db, this.#workspace, events));
-        this.#through = last.seq;
+        await withinPatience(appendEvents(this.#db, this.#mark.number, events));
+        this.#mark = { ...this.#mark, through: last.seq };
       }
       this.#failures = 0;
-      this.#stream.trim(this.#through, Date.now());
+      this.#stream.trim(this.#mark.through, Date.now());
       return true;
     } catch (error) {
       this.#failures++;
       this.#quietUntil =
         Date.now() + Math.min(LIMITS.SHIP_RETRY_MAX_MS, LIMITS.SHIP_RETRY_MIN_MS * 2 ** this.#failures);
-      console.warn({
-        message: "audit log put off",
-        workspace: this.#workspace,
-        failures: this.#failures,
-        error: String(error),
-      });
+      const { message } = error as Error;
+      console.warn({ message: "audit log put off", stream: this.#owner, failures: this.#failures, error: message });
       return false;
     }
+  }
+
+  async #find(): Promise<Mark> {
+    const number = await numberOf(this.#db, this.#owner);
+    return { number, through: await archivedThrough(this.#db, number) };
   }
 }
 

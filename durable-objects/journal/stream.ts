@@ -1,4 +1,4 @@
-// Owns the workspace's recent events in their one order. Files' packets and the workspace's own events are appended as
+// Owns an object's recent events in their one order. Files' packets and the object's own events are appended as
 // one row each; whole segments are dropped when they are old and archived, because dropping a table writes no row.
 // What is kept also answers whether a packet was received before.
 
@@ -14,7 +14,7 @@ const PREFIX = "stream_";
 const COLUMNS = `(
   first   INTEGER PRIMARY KEY, -- seq of the first event in this row
   last    INTEGER NOT NULL,    -- seq of the last
-  file    TEXT,                -- whose packet it is; null: the workspace's own
+  file    TEXT,                -- whose packet it is; null: the object's own
   through INTEGER NOT NULL,    -- number of the last event within its source
   events  TEXT NOT NULL        -- JSON AuditEvent[]
 )`;

@@ -1,0 +1,192 @@
+// Owns what bears on access in all workspaces: groups, the organization's own roles, and grants at its level.
+
+import { EVERYONE, type Grant, permissionsOf, type Subject, WHOLE_WORKSPACE } from "../../src/domain/access/grants.ts";
+import { notHeld, rightsOn, type Right } from "../../src/domain/access/rights.ts";
+import { OF_ALL, type Whose } from "../../src/domain/access/standing.ts";
+import type { OrganizationCall } from "../../src/domain/calls.ts";
+import type { GrantId, GroupId, PrincipalId } from "../../src/domain/ids.ts";
+import { LIMITS } from "../../src/domain/limits.ts";
+import type { Group, NewOrganizationGrant, RoleView } from "../../src/domain/organizations.ts";
+import { type Permission, ROLE_PERMISSIONS, ROLES } from "../../src/domain/permissions.ts";
+import type { Result } from "../../src/domain/result.ts";
+import { newGrantId } from "../../src/platform/ids.ts";
+import { ofPrincipal, type Opened, type OrganizationShell } from "./shell.ts";
+
+// ── groups ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export function createGroup(
+  shell: OrganizationShell,
+  call: OrganizationCall,
+  { id, name }: { id: GroupId; name: string },
+): Result<Group> {
+  const opened = shell.open(call);
+  if (!opened.ok) return opened;
+  if (shell.tables.groups().length >= LIMITS.GROUPS_MAX)
+    return shell.refuse(call, { code: "too_many", what: "groups", limit: LIMITS.GROUPS_MAX });
+  return shell.once(call, { group: id, name }, () => {
+    shell.tables.addGroup(id, name);
+    return { id, name, members: [] };
+  });
+}
+
+/** Ends a group; what was granted to it is granted to nobody any more, and neither is what was denied to it. */
+export async function deleteGroup(
+  shell: OrganizationShell,
+  call: OrganizationCall,
+  id: GroupId,
+): Promise<Result<true>> {
+  const opened = shell.open(call);
+  if (!opened.ok) return opened;
+  const group = findGroup(shell, id);
+  const answered = shell.replies.find<true>(call);
+  if (!answered.ok) return answered;
+  if (group === null && answered.value === null) return shell.refuse(call, { code: "not_found", what: "group" });
+  if (group !== null && changesOneself(opened.value, group.members)) return shell.refuse(call, { code: "not_oneself" });
+  return shell.take(call, { group: id, name: group?.name ?? null }, OF_ALL, () => {
+    shell.tables.removeGroup(id);
+    return true as const;
+  });
+}
+
+/** Puts someone into a group, or takes them out. Taking out also reduces; putting in does where something is denied to it. */
+export async function setGroupMember(
+  shell: OrganizationShell,
+  call: OrganizationCall,
+  { group: id, principal, isIn }: { group: GroupId; principal: PrincipalId; isIn: boolean },
+): Promise<Result<Group>> {
+  const opened = shell.open(call);
+  if (!opened.ok) return opened;
+  const group = findGroup(shell, id);
+  if (group === null) return shell.refuse(call, { code: "not_found", what: "group" });
+  const isKnown = isIn ? shell.tables.principal(principal) !== null : group.members.includes(principal);
+  const answered = shell.replies.find(call);
+  if (!isKnown && answered.ok && answered.value === null)
+    return shell.refuse(call, { code: "not_found", what: "principal" });
+  if (changesOneself(opened.value, [principal])) return shell.refuse(call, { code: "not_oneself" });
+  return shell.take(call, { group: id, principal }, ofPrincipal(principal), () => {
+    if (isIn) shell.tables.addToGroup(id, principal);
+    else shell.tables.removeFromGroup(id, principal);
+    return findGroup(shell, id) ?? group;
+  });
+}
+
+/** Nobody slips out of what is denied to them, or into what is granted; owners have nothing to gain. */
+const changesOneself = ({ principal }: Opened, changed: PrincipalId[]): boolean =>
+  principal.role !== "owner" && changed.includes(principal.id);
+
+const findGroup = ({ tables }: OrganizationShell, id: GroupId): Group | null =>
+  tables.groups().find((group) => group.id === id) ?? null;
+
+// ── roles ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export function listRoles({ tables }: OrganizationShell): RoleView[] {
+  const builtIn = ROLES.map((name) => ({ name, permissions: ROLE_PERMISSIONS[name], builtIn: true }));
+  const own = Object.entries(tables.roles()).map(([name, permissions]) => ({ name, permissions, builtIn: false }));
+  return [...builtIn, ...own];
+}
+
+/** Makes a role, or changes what it bundles, wherever it has been granted or denied. */
+export async function setRoleDefinition(
+  shell: OrganizationShell,
+  call: OrganizationCall,
+  { name, permissions }: { name: string; permissions: readonly Permission[] },
+): Promise<Result<RoleView>> {
+  const opened = shell.open(call);
+  if (!opened.ok) return opened;
+  const known = shell.tables.roles();
+  const isNew = known[name] === undefined;
+  if (ROLES.some((builtIn) => builtIn === name)) return shell.refuse(call, { code: "role_built_in" });
+  if (isNew && Object.keys(known).length >= LIMITS.CUSTOM_ROLES_MAX)
+    return shell.refuse(call, { code: "too_many", what: "roles", limit: LIMITS.CUSTOM_ROLES_MAX });
+  const beyond = notHeld(ownRights(shell, opened.value), [...permissions, ...(known[name] ?? [])], null);
+  if (beyond.length > 0) return shell.refuse(call, { code: "exceeds_own_rights", permissions: beyond });
+  return shell.take(call, { role: name, permissions: permissions.join(" ") }, isNew ? null : OF_ALL, () => {
+    shell.tables.saveRole(name, permissions);
+    return { name, permissions, builtIn: false };
+  });
+}
+
+// ── grants on everything ──────────────────────────────────────────────────────────────────────────────────────────────
+
+/** What the caller holds at the level of the organization. */
+function ownRights({ tables, grants }: OrganizationShell, { principal }: Opened): Right[] {
+  const who = {
+    principal: principal.id,
+    role: principal.role,
+    groups: tables.groupsOf(principal.id),
+    isOwner: principal.role === "owner",
+  };
+  return rightsOn(WHOLE_WORKSPACE, who, { grants: grants.all(), roles: tables.roles() }, Date.now());
+}
+
+/** Whose leases a change to a grant bears on. */
+const whoseOf = (to: Subject): Whose =>
+  to === EVERYONE || to.startsWith("grp_") ? OF_ALL : ofPrincipal(to as PrincipalId);
+
+export async function grantOnAll(
+  shell: OrganizationShell,
+  call: OrganizationCall,
+  asked: NewOrganizationGrant,
+): Promise<Result<Grant>> {
+  const opened = shell.open(call);
+  if (!opened.ok) return opened;
+  const subject = find(shell, asked.to);
+  if (asked.to !== EVERYONE && subject === null) return shell.refuse(call, { code: "not_found", what: "principal" });
+  if (asked.effect === "deny" && subject?.role === "owner") return shell.refuse(call, { code: "owner_stays" });
+  const permissions = permissionsOf(asked.bundle, shell.tables.roles());
+  if (permissions.length === 0) return shell.refuse(call, { code: "not_found", what: "role" });
+  const beyond = notHeld(ownRights(shell, opened.value), permissions, asked.until);
+  if (beyond.length > 0) return shell.refuse(call, { code: "exceeds_own_rights", permissions: beyond });
+  if (shell.grants.all().length >= LIMITS.GRANTS_MAX)
+    return shell.refuse(call, { code: "too_many", what: "grants", limit: LIMITS.GRANTS_MAX });
+  const by = call.caller.principal;
+  const made: Grant = { ...asked, id: newGrantId(), on: { level: "organization" }, by, at: Date.now() };
+  const detail = {
+    grant: made.id,
+    to: made.to,
+    effect: made.effect,
+    permissions: permissions.join(" "),
+    until: made.until,
+  };
+  return shell.take(call, detail, asked.effect === "deny" ? whoseOf(asked.to) : null, () => {
+    shell.grants.save(made);
+    return made;
+  });
+}
+
+export async function revokeOnAll(
+  shell: OrganizationShell,
+  call: OrganizationCall,
+  id: GrantId,
+): Promise<Result<Grant>> {
+  const opened = shell.open(call);
+  if (!opened.ok) return opened;
+  const found = shell.grants.history().find((grant) => grant.id === id);
+  const answered = shell.replies.find<Grant>(call);
+  if (!answered.ok) return answered;
+  const stands = shell.grants.find(id) !== null;
+  if (found === undefined || (!stands && answered.value === null))
+    return shell.refuse(call, { code: "not_found", what: "grant" });
+  const { bundle, effect, until, to } = found;
+  const permissions = permissionsOf(bundle, shell.tables.roles());
+  const beyond = notHeld(ownRights(shell, opened.value), permissions, effect === "deny" ? until : Date.now());
+  if (beyond.length > 0) return shell.refuse(call, { code: "exceeds_own_rights", permissions: beyond });
+  return shell.take(call, { grant: id, to, effect }, effect === "allow" ? whoseOf(to) : null, () => {
+    shell.grants.end(id, Date.now());
+    return found;
+  });
+}
+
+/** Whom an id names, and what role in the organization that is, if it is somebody. */
+export function find({ tables }: OrganizationShell, to: Subject): { name: string; role: string | null } | null {
+  if (to.startsWith("grp_")) {
+    const group = tables.groups().find(({ id }) => id === to);
+    return group === undefined ? null : { name: group.name, role: null };
+  }
+  const principal = tables.principal(to as PrincipalId) ?? invited(tables, to as PrincipalId);
+  return principal === null ? null : { name: principal.name, role: principal.role };
+}
+
+/** Access may be given beforehand to someone who is invited. */
+const invited = (tables: OrganizationShell["tables"], id: PrincipalId) =>
+  tables.invitations().find(({ principal, state }) => principal === id && state === "open") ?? null;

@@ -1,0 +1,127 @@
+// Owns the keys of an organization: minting, rotating with overlap, revoking. Those who manage the organization look
+// after everybody's; others after their own, and make none that outlives the key in hand.
+
+import type { OrganizationCall } from "../../src/domain/calls.ts";
+import type { KeyId, PrincipalId } from "../../src/domain/ids.ts";
+import { LIMITS } from "../../src/domain/limits.ts";
+import type { KeyView, NewKey } from "../../src/domain/organizations.ts";
+import { ORGANIZATION_ROLE_PERMISSIONS, reachesUpTo } from "../../src/domain/permissions.ts";
+import { err, ok, type Result } from "../../src/domain/result.ts";
+import { addKey } from "./principals.ts";
+import { ofKey, type Opened, type OrganizationShell } from "./shell.ts";
+
+const manages = ({ principal }: Opened): boolean =>
+  ORGANIZATION_ROLE_PERMISSIONS[principal.role].includes("organization:manage");
+
+/** Lets a caller in who may look after the keys of this principal: itself, or one that it manages. */
+function openFor(shell: OrganizationShell, call: OrganizationCall, whose: PrincipalId): Result<Opened> {
+  const opened = shell.open(call);
+  if (!opened.ok || whose === call.caller.principal) return opened;
+  if (!manages(opened.value)) return shell.refuse(call, { code: "forbidden", permission: "organization:manage" });
+  const other = shell.tables.principal(whose);
+  if (other === null) return shell.refuse(call, { code: "not_found", what: "principal" });
+  return reachesUpTo(opened.value.principal.role, other.role) ? opened : shell.refuse(call, { code: "above_own_role" });
+}
+
+/** The key itself, and the one to look after; not found also for those who may not know. */
+function openKey(
+  shell: OrganizationShell,
+  call: OrganizationCall,
+  id: KeyId,
+): Result<{ opened: Opened; key: KeyView }> {
+  const caller = shell.open(call);
+  if (!caller.ok) return caller;
+  const key = shell.tables.key(id);
+  const isTheirs = key !== null && (key.principal === call.caller.principal || manages(caller.value));
+  if (key === null || !isTheirs) return shell.refuse(call, { code: "not_found", what: "key" });
+  const opened = openFor(shell, call, key.principal);
+  return opened.ok ? ok({ opened: opened.value, key }) : opened;
+}
+
+export function createKey(
+  shell: OrganizationShell,
+  call: OrganizationCall,
+  { principal, id, asked }: { principal: PrincipalId; id: KeyId; asked: NewKey },
+): Result<KeyView> {
+  const opened = openFor(shell, call, principal);
+  if (!opened.ok) return opened;
+  if (outlives(asked.expiresAt, opened.value)) return shell.refuse(call, { code: "key_outlives" });
+  const usable = shell.tables.keysOf(principal).filter((key) => isUsable(key, Date.now()));
+  if (usable.length >= LIMITS.KEYS_MAX)
+    return shell.refuse(call, { code: "too_many", what: "keys", limit: LIMITS.KEYS_MAX });
+  return shell.once(call, { principal, key: id, expiresAt: asked.expiresAt }, () => {
+    addKey(shell, principal, id, asked, call.caller.principal);
+    return keyOf(shell, id);
+  });
+}
+
+function outlives(expiresAt: number | null, opened: Opened): boolean {
+  const limit = opened.key.expiresAt;
+  return !manages(opened) && limit !== null && (expiresAt === null || expiresAt > limit);
+}
+
+const isUsable = ({ revokedAt, expiresAt }: KeyView, now: number): boolean =>
+  revokedAt === null && (expiresAt === null || expiresAt > now);
+
+function keyOf({ tables }: OrganizationShell, id: KeyId): KeyView {
+  const key = tables.key(id);
+  if (key === null) throw new Error("a key just saved is there");
+  return key;
+}
+
+export function listKeys(shell: OrganizationShell, call: OrganizationCall, principal: PrincipalId): Result<KeyView[]> {
+  const opened = openFor(shell, call, principal);
+  return opened.ok ? shell.once(call, { principal }, () => shell.tables.keysOf(principal)) : opened;
+}
+
+/**
+ * Puts a new key in the place of one: with the same scopes, and the same end unless a manager gives it another. The
+ * old one goes on for `overlapMs`, and is dead when this answers if that is 0.
+ */
+export async function rotateKey(
+  shell: OrganizationShell,
+  call: OrganizationCall,
+  {
+    id,
+    next,
+    overlapMs,
+    expiresAt,
+  }: { id: KeyId; next: KeyId; overlapMs: number; expiresAt: number | null | undefined },
+): Promise<Result<KeyView>> {
+  const found = openKey(shell, call, id);
+  if (!found.ok) return found;
+  const { opened, key } = found.value;
+  const answered = shell.replies.find<KeyView>(call);
+  if (!answered.ok) return answered;
+  const now = Date.now();
+  if (answered.value === null && !isUsable(key, now)) return err({ code: "key_ended" });
+  const end = expiresAt === undefined ? key.expiresAt : expiresAt;
+  if (end !== key.expiresAt && !manages(opened)) return shell.refuse(call, { code: "key_outlives" });
+  const oldEnd = Math.min(now + overlapMs, key.expiresAt ?? Infinity);
+  return shell.take(
+    call,
+    { key: id, next, overlapMs },
+    overlapMs < LIMITS.STANDING_LEASE_MS ? ofKey(key.principal, id) : null,
+    () => {
+      const { name, scopes, principal } = key;
+      shell.tables.saveKey({ ...key, expiresAt: oldEnd });
+      addKey(shell, principal, next, { name, scopes, expiresAt: end }, call.caller.principal);
+      return keyOf(shell, next);
+    },
+  );
+}
+
+/** Answered only when the key is honoured nowhere any more, and what was locked with it has been let go. */
+export async function revokeKey(shell: OrganizationShell, call: OrganizationCall, id: KeyId): Promise<Result<KeyView>> {
+  const found = openKey(shell, call, id);
+  if (!found.ok) return found;
+  const { key } = found.value;
+  const answered = shell.replies.find<KeyView>(call);
+  if (!answered.ok) return answered;
+  if (answered.value === null && key.revokedAt !== null) return err({ code: "key_ended" });
+  return shell.take(call, { key: id, principal: key.principal }, ofKey(key.principal, id), () => {
+    const revoked = { ...key, revokedAt: Date.now(), revokedBy: call.caller.principal };
+    shell.tables.saveKey(revoked);
+    return revoked;
+  });
+}

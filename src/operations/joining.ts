@@ -1,0 +1,329 @@
+// Owns the operations by which somebody joins, and by which ownership passes on: invitations and transfers. Their tokens
+// are shown once, are good once, and are all that is needed to use them.
+
+import { z } from "zod";
+import type { Call, Called } from "../domain/calls.ts";
+import type { KeyId, PrincipalId, WorkspaceId } from "../domain/ids.ts";
+import { LIMITS } from "../domain/limits.ts";
+import type { Invitation, Kept, Transfer } from "../domain/organizations.ts";
+import { ORGANIZATION_ROLES, ROLES } from "../domain/permissions.ts";
+import { err, ok, type Result } from "../domain/result.ts";
+import { isWorkspaceId, newInvitationId, newKeyId, newPrincipalId, newTransferId } from "../platform/ids.ts";
+import { mintInvitation, mintKey, mintTransfer, verifyInvitation, verifyTransfer } from "../platform/keys.ts";
+import { organizationStub, reach, workspaceStub } from "../platform/objects.ts";
+import { role } from "./access-schemas.ts";
+import { organizationOperation, type OrganizationContext, tokenOperation } from "./operation.ts";
+import { organizationRole, principal, showPrincipal } from "./principals.ts";
+import { invitationId, isoTime, name, principalId, time, transferId } from "./schemas.ts";
+
+const TICKET_STATES = ["open", "passing", "claimed", "cancelled"] as const;
+const lifetime = (defaultMs: number) =>
+  z
+    .number()
+    .min(1)
+    .max(LIMITS.TICKET_MAX_MS / 1000)
+    .default(defaultMs / 1000)
+    .describe("seconds until the token is good no more");
+
+const invitation = z.object({
+  id: z.string(),
+  principalId: z.string().describe("who it will be; access can be granted to it beforehand"),
+  kind: z.enum(["agent", "human"]),
+  name: z.string(),
+  role: organizationRole,
+  state: z.enum(TICKET_STATES),
+  createdAt: time,
+  createdBy: z.string(),
+  expiresAt: time,
+});
+
+const showInvitation = ({ principal, createdAt, expiresAt, ...rest }: Invitation): z.infer<typeof invitation> => ({
+  ...rest,
+  principalId: principal,
+  createdAt: isoTime(createdAt),
+  expiresAt: isoTime(expiresAt),
+});
+
+const createInvitation = organizationOperation({
+  name: "create_invitation",
+  title: "Invite an agent or a human",
+  description:
+    "Makes a token with which somebody joins your organization and gets an API key, once. With a workspace, the access to it is given at the same time.",
+  method: "POST",
+  path: "/api/invitations",
+  permission: "organization:manage",
+  effect: "writes",
+  input: z.strictObject({
+    kind: z.enum(["agent", "human"]).default("human"),
+    name: name.describe("as whom they will be known, unless they say otherwise"),
+    role: organizationRole.default("member").describe("in the organization"),
+    workspaceId: z.string().optional(),
+    workspaceRole: role.default("viewer"),
+    expiresIn: lifetime(LIMITS.INVITATION_DEFAULT_MS),
+  }),
+  output: z.object({ invitation, token: z.string().describe("shown this once") }),
+  status: () => 201,
+  async handle(context, { workspaceId, workspaceRole, expiresIn, ...input }) {
+    const { env, caller, call, organization, repeatable } = context;
+    if (workspaceId !== undefined && !isWorkspaceId(env, workspaceId))
+      return err({ code: "not_found", what: "workspace" });
+    const expiresAt = Date.now() + expiresIn * 1000;
+    const asked = { id: newInvitationId(), principal: newPrincipalId(input.kind), ...input, expiresAt };
+    const made = await reach("organization", repeatable, () => organization().createInvitation(call, asked));
+    if (!made.ok) return made;
+    const { id, principal } = made.value;
+    if (workspaceId !== undefined) {
+      const given = await giveBeforehand(context, workspaceId, { principal, role: workspaceRole });
+      if (!given.ok) {
+        await reach("organization", false, () => organization().cancelInvitation({ ...call, idempotency: null }, id));
+        return given;
+      }
+    }
+    const token = await mintInvitation(env.SIGNING_SECRET, { organization: caller.organization, id });
+    return ok({ invitation: showInvitation(made.value), token });
+  },
+});
+
+function giveBeforehand(
+  { env, call, repeatable }: OrganizationContext,
+  workspaceId: WorkspaceId,
+  member: { principal: PrincipalId; role: z.infer<typeof role> },
+): Promise<Result<unknown>> {
+  const giving: Call = { ...call, action: "set_member", permission: "access:manage", lease: null };
+  return reach("workspace", repeatable, () => workspaceStub(env, workspaceId).setMember(giving, member));
+}
+
+const listInvitations = organizationOperation({
+  name: "list_invitations",
+  title: "List invitations",
+  description: "The invitations of your organization, open and past.",
+  method: "GET",
+  path: "/api/invitations",
+  permission: "organization:read",
+  effect: "reads",
+  input: z.strictObject({}),
+  output: z.object({ invitations: z.array(invitation) }),
+  async handle({ organization, call }) {
+    const found = await reach("organization", true, () => organization().listInvitations(call));
+    return found.ok ? ok({ invitations: found.value.map(showInvitation) }) : found;
+  },
+});
+
+const cancelInvitation = organizationOperation({
+  name: "cancel_invitation",
+  title: "Cancel an invitation",
+  description: "Makes an invitation's token good no more.",
+  method: "DELETE",
+  path: "/api/invitations/{invitationId}",
+  permission: "organization:manage",
+  effect: "destroys",
+  input: z.strictObject({ invitationId }),
+  output: z.object({ invitation }),
+  async handle({ organization, call, repeatable }, input) {
+    const cancelled = await reach("organization", repeatable, () =>
+      organization().cancelInvitation(call, input.invitationId),
+    );
+    return cancelled.ok ? ok({ invitation: showInvitation(cancelled.value) }) : cancelled;
+  },
+});
+
+const token = z.string().min(1).max(500);
+
+const acceptInvitation = tokenOperation({
+  name: "accept_invitation",
+  title: "Accept an invitation",
+  description:
+    "Joins an organization with an invitation's token, and answers the API key, once. For a repetition to be answered again, send an Idempotency-Key.",
+  method: "POST",
+  path: "/api/invitations/accept",
+  effect: "writes",
+  input: z.strictObject({ token, name: name.optional() }),
+  output: z.object({ organizationId: z.string(), principal, key: z.string().describe("shown this once") }),
+  status: () => 201,
+  async handle({ env, idempotency, repeatable }, input) {
+    const ticket = await verifyInvitation(env.SIGNING_SECRET, input.token);
+    if (ticket === null) return err({ code: "ticket_invalid" });
+    const { organization, id } = ticket;
+    const key = newKeyId();
+    // Until it has joined, whoever has the token acts for the invitation.
+    const called: Called = {
+      caller: { organization, principal: id as string as PrincipalId, key },
+      action: "accept_invitation",
+      idempotency,
+    };
+    const joined = await reach("organization", repeatable, () =>
+      organizationStub(env, organization).acceptInvitation(called, { id, key, name: input.name ?? null }),
+    );
+    if (!joined.ok) return joined;
+    const claims = { organization, principal: joined.value.principal.id, key: joined.value.key };
+    const made = await mintKey(env.SIGNING_SECRET, claims);
+    return ok({ organizationId: organization, principal: showPrincipal(joined.value.principal), key: made });
+  },
+});
+
+const transfer = z.object({
+  id: z.string(),
+  workspaceId: z.string().nullable().describe("null: the organization itself"),
+  from: z.string(),
+  to: z.string().nullable().describe("the only one who may claim it; null: any human"),
+  keep: z.string().nullable().describe("the role that the former owner keeps"),
+  state: z.enum(TICKET_STATES),
+  createdAt: time,
+  expiresAt: time,
+  claimedBy: z.string().nullable(),
+});
+
+const showTransfer = ({ workspace, createdAt, expiresAt, ...rest }: Transfer): z.infer<typeof transfer> => ({
+  ...rest,
+  workspaceId: workspace,
+  createdAt: isoTime(createdAt),
+  expiresAt: isoTime(expiresAt),
+});
+
+/** `none` is kept as nothing; every other role is kept as it is, if there is such a one where it is kept. */
+const KEEP = ["admin", "member", "guest", "steward", "editor", "viewer", "none"] as const;
+const ownership = {
+  workspaceId: z.string().optional().describe("without, the organization itself"),
+  keep: z.enum(KEEP).default("admin").describe("the role that the former owner keeps; none: its part ends"),
+};
+
+function whatPasses(
+  env: Env,
+  { workspaceId, keep }: { workspaceId?: string | undefined; keep: (typeof KEEP)[number] },
+): Result<{ workspace: WorkspaceId | null; keep: Kept }> {
+  if (workspaceId !== undefined && !isWorkspaceId(env, workspaceId))
+    return err({ code: "not_found", what: "workspace" });
+  const kept = [...(workspaceId === undefined ? ORGANIZATION_ROLES : ROLES)].find((known) => known === keep) ?? null;
+  if (kept !== null || keep === "none") return ok({ workspace: workspaceId ?? null, keep: kept });
+  return err({ code: "input_invalid", issues: [{ at: "keep", message: "is no role of what is passed on" }] });
+}
+
+const createTransfer = organizationOperation({
+  name: "create_transfer",
+  title: "Offer ownership",
+  description:
+    "Makes a token with which a human becomes owner of your organization, or of one of your workspaces. It is good once, and can be cancelled until then. You keep a role.",
+  method: "POST",
+  path: "/api/transfers",
+  permission: "self:manage",
+  effect: "writes",
+  input: z.strictObject({
+    ...ownership,
+    to: principalId.optional().describe("the only one who may claim it; without, any human"),
+    expiresIn: lifetime(LIMITS.TRANSFER_DEFAULT_MS),
+  }),
+  output: z.object({ transfer, token: z.string().describe("shown this once") }),
+  status: () => 201,
+  async handle({ env, caller, call, organization, repeatable }, input) {
+    const what = whatPasses(env, input);
+    if (!what.ok) return what;
+    const expiresAt = Date.now() + input.expiresIn * 1000;
+    const asked = { ...what.value, id: newTransferId(), to: input.to ?? null, expiresAt };
+    const made = await reach("organization", repeatable, () => organization().createTransfer(call, asked));
+    if (!made.ok) return made;
+    const { id } = made.value;
+    const token = await mintTransfer(env.SIGNING_SECRET, { organization: caller.organization, id });
+    return ok({ transfer: showTransfer(made.value), token });
+  },
+});
+
+const listTransfers = organizationOperation({
+  name: "list_transfers",
+  title: "List transfers of ownership",
+  description: "Those by you and to you; all of them, if you own the organization.",
+  method: "GET",
+  path: "/api/transfers",
+  permission: "self:read",
+  effect: "reads",
+  input: z.strictObject({}),
+  output: z.object({ transfers: z.array(transfer) }),
+  async handle({ organization, call }) {
+    const found = await reach("organization", true, () => organization().listTransfers(call));
+    return found.ok ? ok({ transfers: found.value.map(showTransfer) }) : found;
+  },
+});
+
+const cancelTransfer = organizationOperation({
+  name: "cancel_transfer",
+  title: "Cancel a transfer",
+  description: "Makes a transfer's token good no more.",
+  method: "DELETE",
+  path: "/api/transfers/{transferId}",
+  permission: "self:manage",
+  effect: "destroys",
+  input: z.strictObject({ transferId }),
+  output: z.object({ transfer }),
+  async handle({ organization, call, repeatable }, input) {
+    const cancelled = await reach("organization", repeatable, () =>
+      organization().cancelTransfer(call, input.transferId),
+    );
+    return cancelled.ok ? ok({ transfer: showTransfer(cancelled.value) }) : cancelled;
+  },
+});
+
+const claimTransfer = tokenOperation({
+  name: "claim_transfer",
+  title: "Claim ownership",
+  description:
+    "Makes the one who claims the owner: a human of the organization, by its key beside the token; or, without a key, a human who joins by claiming, and whose API key is answered once.",
+  method: "POST",
+  path: "/api/transfers/claim",
+  effect: "writes",
+  input: z.strictObject({ token, name: name.default("owner").describe("of one who joins by claiming") }),
+  output: z.object({
+    transfer,
+    principal,
+    key: z.string().nullable().describe("of one who has joined; shown this once"),
+  }),
+  async handle({ env, caller, idempotency, repeatable }, input) {
+    const ticket = await verifyTransfer(env.SIGNING_SECRET, input.token);
+    if (ticket === null) return err({ code: "ticket_invalid" });
+    const { organization, id } = ticket;
+    if (caller !== null && caller.organization !== organization) return err({ code: "wrong_claimant" });
+    const key: KeyId = newKeyId();
+    const joining = { organization, principal: id as string as PrincipalId, key };
+    const called: Called = { caller: caller ?? joining, action: "claim_transfer", idempotency };
+    const claimant =
+      caller === null ? { joins: { principal: newPrincipalId("human"), key, name: input.name } } : { known: caller.principal };
+    const claimed = await reach("organization", repeatable, () =>
+      organizationStub(env, organization).claimTransfer(called, id, claimant),
+    );
+    if (!claimed.ok) return claimed;
+    const { transfer, principal, key: made } = claimed.value;
+    const claims = made === null ? null : { organization, principal: principal.id, key: made };
+    const text = claims === null ? null : await mintKey(env.SIGNING_SECRET, claims);
+    return ok({ transfer: showTransfer(transfer), principal: showPrincipal(principal), key: text });
+  },
+});
+
+const transferOwnership = organizationOperation({
+  name: "transfer_ownership",
+  title: "Pass ownership on",
+  description:
+    "Makes a member of your organization the owner of it, or of one of your workspaces, at once. You keep a role.",
+  method: "POST",
+  path: "/api/ownership",
+  permission: "self:manage",
+  effect: "destroys",
+  input: z.strictObject({ ...ownership, to: principalId }),
+  output: z.object({ transfer }),
+  async handle({ env, call, organization, repeatable }, input) {
+    const what = whatPasses(env, input);
+    if (!what.ok) return what;
+    const asked = { ...what.value, id: newTransferId(), to: input.to };
+    const passed = await reach("organization", repeatable, () => organization().transferOwnership(call, asked));
+    return passed.ok ? ok({ transfer: showTransfer(passed.value) }) : passed;
+  },
+});
+
+export const joiningOperations = [
+  createInvitation,
+  listInvitations,
+  cancelInvitation,
+  acceptInvitation,
+  createTransfer,
+  listTransfers,
+  cancelTransfer,
+  claimTransfer,
+  transferOwnership,
+];
