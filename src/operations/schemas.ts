@@ -23,6 +23,7 @@ const visible = (max: number) =>
 
 export const name = visible(LIMITS.NAME_MAX_CHARS);
 export const purpose = visible(LIMITS.PURPOSE_MAX_CHARS);
+export const reason = visible(LIMITS.PURPOSE_MAX_CHARS);
 export const time = z.iso.datetime({ offset: true });
 export const lockId = z
   .string()
@@ -31,6 +32,12 @@ export const lockId = z
 export const agentId = z
   .string()
   .regex(AGENT_ID_PATTERN, "is not an agent id")
+  .transform((id) => id as PrincipalId);
+
+/** Of an agent or a human. */
+export const principalId = z
+  .string()
+  .regex(/^(?:agt|hum)_[\w-]{22}$/, "is not the id of an agent or a human")
   .transform((id) => id as PrincipalId);
 
 /** A path as callers write it, normalized. */
