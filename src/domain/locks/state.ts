@@ -61,7 +61,7 @@ interface Conversion {
   deadline: number;
 }
 
-interface Ended {
+export interface Ended {
   id: LockId;
   holder: PrincipalId;
   cause: EndCause;
