@@ -2,7 +2,7 @@
 
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { expect, test } from "vitest";
-import type { Ended, LockState, Waiter } from "../../src/domain/locks/state.ts";
+import type { LockState } from "../../src/domain/locks/state.ts";
 import { fileObject, world } from "../support/workerd.ts";
 import { type Granted, lock, locksOf, newFile, queue, release, renew, resume } from "../support/world.ts";
 
@@ -10,9 +10,9 @@ import { type Granted, lock, locksOf, newFile, queue, release, renew, resume } f
 function asInSchema1({ locks, queue, ended, ...rest }: LockState): object {
   return {
     ...rest,
-    locks: locks.map(({ key: _, ...lock }) => lock),
-    queue: queue.map(({ place, ...waiter }: Waiter) => ({ ...waiter, key: place })),
-    ended: ended.map(({ reason: _, ...end }: Ended) => end),
+    locks: locks.map((lock) => ({ ...lock, key: undefined })),
+    queue: queue.map(({ place, ...waiter }) => ({ ...waiter, key: place })),
+    ended: ended.map((end) => ({ ...end, reason: undefined })),
   };
 }
 

@@ -61,7 +61,7 @@ interface Conversion {
   deadline: number;
 }
 
-export interface Ended {
+interface Ended {
   id: LockId;
   holder: PrincipalId;
   cause: EndCause;

@@ -33,8 +33,8 @@ interface Assault extends Arrival {
   absent: boolean;
   /** What befalls the file when it arrives. */
   fault: "kept" | "lost" | null;
-  /** Whether it takes the lock from whoever has it, instead of waiting, as long as that is let happen. */
-  overrides: boolean;
+  /** Whether it takes the lock from whoever has it (all of them or one agent), instead of asking for its own. */
+  override: { of: number | null } | null;
 }
 
 /** The crowd holds back when so many wait: a longer queue only makes for a longer bound. */
@@ -55,7 +55,10 @@ const assault: fc.Arbitrary<Assault> = fc.record({
   gap: fc.integer({ min: 1, max: 20 }).map((twentieths) => twentieths / 20),
   absent: fc.constantFrom(false, false, false, true),
   fault: fc.constantFrom(null, null, null, null, "kept", "lost"),
-  overrides: fc.constantFrom(false, false, false, true),
+  override: fc.oneof(
+    { weight: 3, arbitrary: fc.constant(null) },
+    { weight: 1, arbitrary: fc.record({ of: fc.option(arrival.agent) }) },
+  ),
 });
 
 export const siege: fc.Arbitrary<Siege> = fc.record({
@@ -74,9 +77,9 @@ export function besiege(
   let overrides = 0;
   const press = (next: Assault | undefined): void => {
     if (next === undefined) return;
-    const isForced = next.overrides && overrides < OVERRIDES_MAX;
-    if (isForced) overrides++;
-    assail(world, next, isForced);
+    const override = overrides < OVERRIDES_MAX ? next.override : null;
+    if (override !== null) overrides++;
+    assail(world, { ...next, override });
   };
   let turn = 0;
   for (; turn < headStart; turn++) press(crowd[turn % crowd.length]);
@@ -87,19 +90,20 @@ export function besiege(
   return { world, used: ((entry.grantedAt ?? world.now) - entry.askedAt) / (entry.promisedBy - entry.askedAt) };
 }
 
-function assail(world: World, next: Assault, isForced: boolean): void {
+function assail(world: World, next: Assault): void {
   world.advance(Math.round(next.gap * world.policy.maxHoldMs));
   if (next.fault !== null) world.evict(next.fault);
   const care = next.absent ? ABSENT : HOGGING;
-  if (isForced) force(world, next, care);
+  if (next.override !== null) force(world, next, next.override.of, care);
   else if (world.waiting() < CROWD_MAX) arrive(world, next, care);
 }
 
-const agentOf = (agent: number): PrincipalId => `agt_${agent}` as PrincipalId;
-
-function force(world: World, { agent, level }: Arrival, care: Care): void {
-  world.override({ by: agentOf(agent), of: null, take: { level, ttlMs: world.policy.maxTtlMs, care } });
+function force(world: World, { agent, level }: Arrival, of: number | null, care: Care): void {
+  const take = { level, ttlMs: world.policy.maxTtlMs, care };
+  world.override({ by: agentOf(agent), of: of === null ? null : agentOf(of), take });
 }
+
+const agentOf = (agent: number): PrincipalId => `agt_${agent}` as PrincipalId;
 
 function arrive(world: World, { agent, level, priority }: Arrival, care: Care): Entry | undefined {
   const holder = agentOf(agent);
