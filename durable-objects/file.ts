@@ -9,9 +9,9 @@ import { type Call, READING } from "../src/domain/calls.ts";
 import type { Announced, FileContent, FileView, NewContent, NewFile, WriteTerms } from "../src/domain/content.ts";
 import { accepted, type EventDetail, refused } from "../src/domain/events.ts";
 import type { PrincipalId, LockId, WorkspaceId, WorkspacePath } from "../src/domain/ids.ts";
-import type { LockAnswer, LockOverview } from "../src/domain/locks/answers.ts";
-import { standingOf } from "../src/domain/locks/decide.ts";
-import { type Request as LockRequest, NO_LOCKS } from "../src/domain/locks/state.ts";
+import type { LockAnswer, LockOverview, OverrideAnswer } from "../src/domain/locks/answers.ts";
+import { standingOf } from "../src/domain/locks/standing.ts";
+import { NO_LOCKS } from "../src/domain/locks/state.ts";
 import { err, ok, type Result } from "../src/domain/result.ts";
 import { type CarriedContent, CLAIM, type Claimed, type Turn, YOUR_TURN } from "../src/domain/turns.ts";
 import type { Version } from "../src/domain/versions.ts";
@@ -26,7 +26,7 @@ import {
 } from "./file/contents.ts";
 import { beginCreation, createFile } from "./file/creation.ts";
 import { Jobs } from "./file/jobs.ts";
-import { asOfNow, perform, toAnswer, toOverview } from "./file/locking.ts";
+import { asOfNow, type LockTerms, perform, requestOf, toAnswer, toOverridden, toOverview } from "./file/locking.ts";
 import { finishCreation, finishDeletion, rename } from "./file/naming.ts";
 import { honourOnly } from "./file/recall.ts";
 import { FileShell } from "./file/shell.ts";
@@ -46,19 +46,11 @@ export class FileObject extends DurableObject<Env> {
 
   // ── locks ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  async acquireLock(
-    call: Call,
-    request: Omit<LockRequest, "holder" | "arrivedAt">,
-    queue: boolean,
-  ): Promise<Result<LockAnswer>> {
+  async acquireLock(call: Call, terms: LockTerms, queue: boolean): Promise<Result<LockAnswer>> {
     const asked = await perform(
       this.#shell,
       call,
-      ({ at }) => ({
-        type: "acquire",
-        request: { ...request, holder: call.caller.principal, arrivedAt: at.now },
-        queue,
-      }),
+      ({ at }) => ({ type: "acquire", request: requestOf(call, terms, at), queue }),
       toAnswer,
     );
     if (!asked.ok) return asked;
@@ -69,12 +61,13 @@ export class FileObject extends DurableObject<Env> {
   }
 
   async claimLock(call: Call, id: LockId): Promise<Result<LockAnswer>> {
-    return perform(this.#shell, call, () => ({ type: "claim", id, holder: call.caller.principal }), toAnswer);
+    const { principal: holder, key } = call.caller;
+    return perform(this.#shell, call, () => ({ type: "claim", id, holder, key }), toAnswer);
   }
 
   async renewLock(call: Call, id: LockId, ttlMs: number | null): Promise<Result<LockAnswer>> {
-    const holder = call.caller.principal;
-    const renewed = await perform(this.#shell, call, () => ({ type: "renew", id, holder, ttlMs }), toAnswer);
+    const { principal: holder, key } = call.caller;
+    const renewed = await perform(this.#shell, call, () => ({ type: "renew", id, holder, key, ttlMs }), toAnswer);
     if (renewed.ok && this.#shell.record !== null) this.#shell.sockets.remember(this.#shell.record.locks);
     return renewed;
   }
@@ -85,6 +78,20 @@ export class FileObject extends DurableObject<Env> {
       call,
       () => ({ type: "release", id, holder: call.caller.principal }),
       () => true,
+    );
+  }
+
+  /** Ends the locks of `holder` (null: of everybody else), and takes one instead if `take` says so. */
+  async overrideLock(
+    call: Call,
+    { holder, reason, take }: { holder: PrincipalId | null; reason: string; take: LockTerms | null },
+  ): Promise<Result<OverrideAnswer>> {
+    const by = call.caller.principal;
+    return perform(
+      this.#shell,
+      call,
+      ({ at }) => ({ type: "override", by, reason, holder, take: take && requestOf(call, take, at) }),
+      toOverridden,
     );
   }
 

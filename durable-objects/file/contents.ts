@@ -13,7 +13,8 @@ import type {
 import { accepted } from "../../src/domain/events.ts";
 import type { LockId, WorkspaceId } from "../../src/domain/ids.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
-import { decide, type Decision, toHolderView } from "../../src/domain/locks/decide.ts";
+import { decide, type Decision } from "../../src/domain/locks/decide.ts";
+import { toHolderView } from "../../src/domain/locks/standing.ts";
 import { NO_LOCKS } from "../../src/domain/locks/state.ts";
 import { DEFAULT_POLICY } from "../../src/domain/locks/policy.ts";
 import type { Problem } from "../../src/domain/problems.ts";

@@ -63,6 +63,12 @@ const MIGRATIONS: readonly string[] = [
      bytes         BLOB,              -- null: in the blob store
      blob_key      TEXT               -- null: in this row
    );`,
+  // What was `key` in a waiter is `place`; `key` is the API key now, which is not known of earlier locks and waiters.
+  `UPDATE file SET locks = json_set(locks,
+     '$.locks', json((SELECT json_group_array(json_set(value, '$.key', '')) FROM json_each(locks, '$.locks'))),
+     '$.queue', json((SELECT json_group_array(json_set(value, '$.place', value ->> '$.key', '$.key', ''))
+                        FROM json_each(locks, '$.queue'))),
+     '$.ended', json((SELECT json_group_array(json_set(value, '$.reason', NULL)) FROM json_each(locks, '$.ended'))));`,
 ];
 
 /** Blobs that must go at `due_at` unless a commit takes them up first: pending uploads, and what a deletion leaves. */
@@ -118,7 +124,10 @@ export class FileTables {
               next_event, outbox FROM file`,
     );
     if (row === null) return null;
-    if (row.schema < MIGRATIONS.length) this.#migrate(row.schema);
+    if (row.schema < MIGRATIONS.length) {
+      this.#migrate(row.schema);
+      return this.load();
+    }
     return {
       workspace: row.workspace as WorkspaceId,
       organization: row.organization as OrganizationId,

@@ -2,7 +2,7 @@
 
 import type { Caller } from "./calls.ts";
 import type { PrincipalId, FileId, KeyId } from "./ids.ts";
-import type { LockEvent, LockState } from "./locks/state.ts";
+import type { EndCause, LockEvent, LockState } from "./locks/state.ts";
 import type { ProblemCode } from "./problems.ts";
 
 export type EventDetail = Record<string, string | number | boolean | null>;
@@ -12,7 +12,7 @@ export interface AuditEvent {
   n: number;
   /** Epoch milliseconds, by the source's clock. */
   at: number;
-  /** An operation's name, or `lock_expired` or `lock_lapsed`, which time does. */
+  /** An operation's name, or the end of a lock that was not asked for by its holder; see `ENDS`. */
   action: string;
   outcome: "accepted" | "refused";
   /** Why it was refused; null when accepted. */
@@ -39,13 +39,35 @@ export function refused(caller: Caller, action: string, code: ProblemCode, detai
   return { action, outcome: "refused", code, agent: caller.principal, key: caller.key, detail };
 }
 
+/** What the end of a lock is called in the log. */
+const ENDS: Record<EndCause, string> = {
+  expiry: "lock_expired",
+  lapse: "lock_lapsed",
+  release: "lock_released",
+  revocation: "lock_revoked",
+  override: "lock_overridden",
+};
+
 /** What time did to a file's locks, as events. `before` is the state the lock events were decided on. */
 export function doneByTime(before: LockState, events: LockEvent[]): Unnumbered[] {
+  return ends(before, events)
+    .filter(({ cause }) => cause === "expiry" || cause === "lapse")
+    .map(({ cause, detail }) => ({ ...BY_NOBODY, action: ENDS[cause], detail }));
+}
+
+/** The locks that a caller ended, one event for each, so that each former holder is found. */
+export function doneByCaller(caller: Caller, before: LockState, events: LockEvent[]): Unnumbered[] {
+  return ends(before, events)
+    .filter(({ cause }) => cause !== "expiry" && cause !== "lapse")
+    .map(({ cause, detail }) => accepted(caller, ENDS[cause], detail));
+}
+
+const BY_NOBODY = { outcome: "accepted", code: null, agent: null, key: null } as const;
+
+function ends({ locks, queue }: LockState, events: LockEvent[]): { cause: EndCause; detail: EventDetail }[] {
   return events.flatMap((event) => {
-    if (event.type !== "ended" || event.by !== null) return [];
-    const entry = before.locks.find((l) => l.id === event.id) ?? before.queue.find((w) => w.id === event.id);
-    const action = event.cause === "expiry" ? "lock_expired" : "lock_lapsed";
-    const detail = { lock: event.id, holder: entry?.holder ?? null };
-    return [{ action, outcome: "accepted", code: null, agent: null, key: null, detail }];
+    if (event.type !== "ended") return [];
+    const entry = locks.find((l) => l.id === event.id) ?? queue.find((w) => w.id === event.id);
+    return [{ cause: event.cause, detail: { lock: event.id, holder: entry?.holder ?? null } }];
   });
 }

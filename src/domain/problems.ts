@@ -67,11 +67,12 @@ export type Problem =
   | { code: "lock_ttl_too_long"; maxMs: number }
   | { code: "lock_unknown" }
   | { code: "lock_not_granted" }
+  | { code: "not_locked" }
   | { code: "locked"; holders: HolderView[]; queueLength: number; retryAfterMs: number }
   | { code: "queue_full"; limit: number }
   | { code: "upgrade_conflict"; holders: HolderView[] }
   | { code: "readers_present"; holders: HolderView[]; retryAfterMs: number }
-  | { code: LateCode; at: number; by: PrincipalId | null; lock: LockId }
+  | { code: LateCode; at: number; by: PrincipalId | null; reason: string | null; lock: LockId }
   | { code: "precondition_required"; etag: string | null }
   | { code: "precondition_failed"; etag: string | null }
   | { code: "range_not_satisfiable"; size: number }

@@ -18,6 +18,8 @@ const CAUSES: Record<EndCause, string> = {
   expiry: "the lock had expired",
   release: "the lock had been released",
   lapse: "it was not collected, or not asked for again, in time",
+  revocation: "the right to hold the lock was taken away",
+  override: "the lock was taken over",
 };
 
 const UNAUTHENTICATED: Record<Extract<Problem, { code: "unauthenticated" }>["reason"], string> = {
@@ -180,6 +182,12 @@ function toWire(problem: Problem): Wire {
         title: "The lock is not yours yet",
         detail: "The request still waits, or its lock was granted and not yet collected: ask with the ticket.",
       };
+    case "not_locked":
+      return {
+        status: 409,
+        title: "There is no lock to override",
+        detail: "Nobody else holds this file, or not the one you named. Acquire a lock as usual.",
+      };
     case "locked":
       return {
         status: 423,
@@ -271,18 +279,26 @@ function toWire(problem: Problem): Wire {
     case "write_after_expiry":
     case "write_after_release":
     case "write_after_lapse":
+    case "write_after_revocation":
+    case "write_after_override":
       return late("write", problem);
     case "renewal_after_expiry":
     case "renewal_after_release":
     case "renewal_after_lapse":
+    case "renewal_after_revocation":
+    case "renewal_after_override":
       return late("renewal", problem);
     case "release_after_expiry":
     case "release_after_release":
     case "release_after_lapse":
+    case "release_after_revocation":
+    case "release_after_override":
       return late("release", problem);
     case "claim_after_expiry":
     case "claim_after_release":
     case "claim_after_lapse":
+    case "claim_after_revocation":
+    case "claim_after_override":
       return late("claim", problem);
   }
 }
@@ -290,10 +306,11 @@ function toWire(problem: Problem): Wire {
 function late(use: LateUse, problem: Extract<Problem, { lock: string }>): Wire {
   const cause = problem.code.slice(problem.code.lastIndexOf("_") + 1) as EndCause;
   const who = problem.by === null ? "" : ` by ${problem.by}`;
+  const why = problem.reason === null ? "" : `, who gave the reason: ${problem.reason}`;
   return {
     status: use === "write" ? 412 : 410,
     title: `A ${USES[use]} too late`,
-    detail: `At ${new Date(problem.at).toISOString()} ${CAUSES[cause]}${who}. Nothing was changed. Acquire a new lock and read the file again.`,
+    detail: `At ${new Date(problem.at).toISOString()} ${CAUSES[cause]}${who}${why}. Nothing was changed. Acquire a new lock and read the file again.`,
   };
 }
 

@@ -11,7 +11,7 @@ import { contentResponse } from "./content.ts";
 import { docs } from "./docs.ts";
 import { openApiDocument } from "./openapi.ts";
 import { problemResponse } from "./problems.ts";
-import { type Route, routesOf } from "./routes.ts";
+import { byPattern, type Route, routesOf } from "./routes.ts";
 
 const TARGET_PARAMS = ["workspaceId", "fileId"] as const;
 
@@ -22,20 +22,16 @@ rest.get("/health", (c) => c.json({ status: "ok" }));
 rest.get("/api/openapi.json", (c) => c.json(openApiDocument(new URL(c.req.url).origin)));
 rest.route("/api/docs", docs);
 
-const ROUTES = OPERATIONS.flatMap(routesOf);
-for (const route of ROUTES) {
-  rest.on(route.operation.method, route.pattern.replaceAll(/\{(\w+)\}/g, ":$1"), (c) =>
-    answer(route, c.env, c.req.raw, c.req.param()),
-  );
+for (const [pattern, routes] of byPattern(OPERATIONS.flatMap(routesOf))) {
+  const path = pattern.replaceAll(/\{(\w+)\}/g, ":$1");
+  for (const route of routes) {
+    rest.on(route.operation.method, path, (c) => answer(route, c.env, c.req.raw, c.req.param()));
+  }
+  const allowed = routes.map(({ operation }) => operation.method);
+  rest.all(path, () => problemResponse({ code: "method_not_allowed", allowed }));
 }
 
-rest.notFound((c) => {
-  const { pathname } = new URL(c.req.url);
-  const allowed = ROUTES.filter((route) => route.matches.test(pathname)).map((route) => route.operation.method);
-  return problemResponse(
-    allowed.length > 0 ? { code: "method_not_allowed", allowed } : { code: "not_found", what: "route" },
-  );
-});
+rest.notFound(() => problemResponse({ code: "not_found", what: "route" }));
 
 rest.onError((error) => {
   console.error({ message: "unexpected", error: error.stack ?? String(error) });

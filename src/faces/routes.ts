@@ -7,17 +7,11 @@ export interface Route {
   operation: Operation;
   /** With parameters in braces. */
   pattern: string;
-  matches: RegExp;
   /** Whether the file is named by its path, in the query. */
   byPath: boolean;
 }
 
-const route = (operation: Operation, pattern: string, byPath = false): Route => ({
-  operation,
-  pattern,
-  matches: new RegExp(`^${pattern.replaceAll(/\{\w+\}/g, "[^/]+")}$`),
-  byPath,
-});
+const route = (operation: Operation, pattern: string, byPath = false): Route => ({ operation, pattern, byPath });
 
 export function routesOf(operation: Operation): Route[] {
   switch (operation.on) {
@@ -34,4 +28,11 @@ export function routesOf(operation: Operation): Route[] {
         route(operation, `/api/workspaces/{workspaceId}/file${operation.path}`, true),
       ];
   }
+}
+
+const braces = (pattern: string): number => pattern.split("{").length;
+
+/** Routes by their pattern, those with fewer braces first: `/lock/override` is not the lock named "override". */
+export function byPattern(routes: Route[]): [pattern: string, routes: Route[]][] {
+  return [...Map.groupBy(routes, ({ pattern }) => pattern)].toSorted(([a], [b]) => braces(a) - braces(b));
 }

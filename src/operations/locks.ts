@@ -1,11 +1,11 @@
 // Owns the operations on a file's locks.
 
 import { z } from "zod";
-import type { LockAnswer, LockOverview } from "../domain/locks/answers.ts";
+import type { LockAnswer, LockOverview, OverrideAnswer } from "../domain/locks/answers.ts";
 import { type Call, READING } from "../domain/calls.ts";
 import type { FileId, LockId } from "../domain/ids.ts";
 import { LIMITS } from "../domain/limits.ts";
-import { LEVELS, type Lock } from "../domain/locks/state.ts";
+import { type Level, LEVELS, type Lock } from "../domain/locks/state.ts";
 import type { ProblemCode } from "../domain/problems.ts";
 import { ok, type Result } from "../domain/result.ts";
 import type { CarriedContent, Claimed } from "../domain/turns.ts";
@@ -21,7 +21,9 @@ import {
   holder,
   isoTime,
   lockId,
+  principalId,
   purpose,
+  reason,
   showHolder,
   showVersion,
   time,
@@ -230,6 +232,54 @@ const releaseLock = fileOperation({
   },
 });
 
+const overridden = z.object({
+  ended: z.array(holder).describe("the locks that were ended, as they were"),
+  lock: granted.nullable().describe("the lock you took; null if you asked for none"),
+});
+
+const showOverridden = (fileId: FileId, { ended, lock }: OverrideAnswer): z.infer<typeof overridden> => ({
+  ended: ended.map(showHolder),
+  lock: lock === null ? null : showGranted(fileId, lock),
+});
+
+const overrideLock = fileOperation({
+  name: "override_lock",
+  title: "Override a lock",
+  description:
+    "Ends the locks of others on a file, at once and with a reason that each of them is told. With `take` you get a lock in the same moment, before all who wait; they keep their order, and may wait one longest hold more than they were told. Without `take`, whoever waits comes next.",
+  method: "POST",
+  path: "/lock/override",
+  permission: "locks:override",
+  effect: "destroys",
+  input: z.strictObject({
+    reason: reason.describe("why, told to those whose locks end and kept in the audit log"),
+    holder: principalId.optional().describe("whose locks to end; everybody else's if left out"),
+    take: z
+      .strictObject({
+        level: z.enum(LEVELS).default("exclusive"),
+        ttl: ttl.default(LIMITS.LOCK_TTL_DEFAULT_MS / 1000).describe("seconds until it is released by itself"),
+        purpose: purpose.optional().describe("what you plan to do, shown to those who find the file busy"),
+      })
+      .optional()
+      .describe("the lock that you want instead"),
+  }),
+  output: overridden,
+  status: ({ lock }) => (lock === null ? 200 : 201),
+  async handle({ file, fileId, call, repeatable }, { reason, holder, take }) {
+    const terms = { reason, holder: holder ?? null, take: take === undefined ? null : toTake(take) };
+    const answer = await reach("file", repeatable, () => file().overrideLock(call, terms));
+    return answer.ok ? ok(showOverridden(fileId, answer.value)) : answer;
+  },
+});
+
+const toTake = ({ level, ttl, purpose }: { level: Level; ttl: number; purpose?: string | undefined }) => ({
+  id: newLockId(),
+  level,
+  ttlMs: ttl * 1000,
+  priority: 0,
+  purpose: purpose ?? null,
+});
+
 const overview = z.object({
   fileId: z.string(),
   locks: z.array(holder.extend({ mine: z.string().nullable().describe("the lock's id, if it is yours") })),
@@ -339,4 +389,4 @@ async function waitForTurn(
 /** How long the file's own answer is waited for. */
 const ANSWER_MS = 10_000;
 
-export const lockOperations = [acquireLock, getLocks, waitForLock, renewLock, releaseLock, renewLocks];
+export const lockOperations = [acquireLock, getLocks, waitForLock, renewLock, releaseLock, overrideLock, renewLocks];

@@ -54,6 +54,7 @@ export const SAMPLES: Record<string, (scene: Scene) => Sample> = {
   wait_for_lock: ({ ticket }) => ({ params: { lockId: ticket } }),
   renew_lock: ({ lockId }) => ({ params: { lockId } }),
   release_lock: ({ lockId }) => ({ params: { lockId } }),
+  override_lock: () => ({ json: { reason: "the report is due", take: {} } }),
   renew_locks: ({ file, lockId }) => ({ json: { locks: [{ fileId: file.fileId, lockId }] } }),
 };
 

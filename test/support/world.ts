@@ -79,7 +79,7 @@ export interface LoggedEvent {
   detail: Record<string, string | number | boolean | null>;
 }
 
-export type Role = "viewer" | "editor" | "admin";
+export type Role = "viewer" | "editor" | "steward" | "admin";
 
 export interface LockTerms {
   level?: "read" | "write" | "exclusive";

@@ -67,6 +67,7 @@ const EXPECTED: Record<string, readonly [viewer: string, editor: string, admin: 
   wait_for_lock: [NO, YES, YES],
   renew_lock: [NO, YES, YES],
   release_lock: [NO, YES, YES],
+  override_lock: [NO, NO, YES],
   // Each lock is answered for itself.
   renew_locks: ["forbidden", YES, YES],
 };

@@ -2,23 +2,29 @@
 // Every decision first settles what time has done (expiries, lapsed offers, waiters that are gone), so an expired
 // lock is absent from every answer, however late the alarm. Pure.
 
-import type { PrincipalId, LockId } from "../ids.ts";
+import type { PrincipalId, KeyId, LockId } from "../ids.ts";
 import { LIMITS } from "../limits.ts";
-import type { HolderView, LateUse, Problem } from "../problems.ts";
 import { err, ok, type Result } from "../result.ts";
+import { type Draft, draftOf, grantWhatCanBe } from "./draft.ts";
+import { type Overridden, type Override, override, revoke } from "./override.ts";
 import type { Surroundings } from "./policy.ts";
-import { admissible, holdLimit, isAlive, toWaiter } from "./queue.ts";
-import { evolve, type Lock, type LockEvent, type LockState, type Request, type Waiter } from "./state.ts";
+import { holdLimit, isAlive, toWaiter } from "./queue.ts";
+import { late, locked, type Standing, standingOf, toHolderView, untilSoonestEnd } from "./standing.ts";
+import type { Lock, LockEvent, LockState, Request } from "./state.ts";
 
 export type LockCommand =
   /** Ask for a lock. With `queue`, a busy file gives a place in the queue instead of a refusal. */
   | { type: "acquire"; request: Request; queue: boolean }
   /** Collect a granted lock, or show that the waiter is still there. */
-  | { type: "claim"; id: LockId; holder: PrincipalId }
+  | { type: "claim"; id: LockId; holder: PrincipalId; key: KeyId }
   /** Heartbeat; a new time to live replaces the old one. */
-  | { type: "renew"; id: LockId; holder: PrincipalId; ttlMs: number | null }
+  | { type: "renew"; id: LockId; holder: PrincipalId; key: KeyId; ttlMs: number | null }
   /** Give up a lock, or leave the queue. */
   | { type: "release"; id: LockId; holder: PrincipalId }
+  /** End these locks and waits, because the right to them was taken away; those that are not there are ignored. */
+  | { type: "revoke"; ids: LockId[]; by: PrincipalId | null }
+  /** End the locks of others, with notice, and perhaps take one in their place. */
+  | ({ type: "override" } & Override)
   /** Ask for the right to commit now: under a lock (converted U→X for this instant), or without one. */
   | { type: "authorizeWrite"; lock: LockId | null; holder: PrincipalId }
   /** Give up waiting for readers: the conversion ends, the lock stays. */
@@ -28,34 +34,16 @@ export type LockCommand =
   /** Only let time pass. */
   | { type: "tick" };
 
-/** Where a request stands: holding its lock, or waiting with the queue before it. */
-export type Standing = { status: "granted"; lock: Lock } | { status: "waiting"; waiter: Waiter; position: number };
-
-type LockReply = { type: "standing"; standing: Standing } | { type: "token"; token: number } | { type: "done" };
+type LockReply =
+  | { type: "standing"; standing: Standing }
+  | { type: "token"; token: number }
+  | Overridden
+  | { type: "done" };
 
 export interface Decision {
   state: LockState;
   events: LockEvent[];
   outcome: Result<LockReply>;
-}
-
-/** Collects events and the state they lead to. */
-interface Draft {
-  state: LockState;
-  events: LockEvent[];
-  emit: (event: LockEvent) => void;
-}
-
-function draftOf(state: LockState): Draft {
-  const draft: Draft = {
-    state,
-    events: [],
-    emit(event) {
-      draft.events.push(event);
-      draft.state = evolve(draft.state, event);
-    },
-  };
-  return draft;
 }
 
 /** A connection that closes counts as open until now, or its waiter would be gone before its own lease starts. */
@@ -72,11 +60,16 @@ function perform(draft: Draft, command: LockCommand, at: Surroundings): Result<L
     case "acquire":
       return acquire(draft, command.request, command.queue, at);
     case "claim":
-      return claim(draft, command.id, command.holder, at);
+      return claim(draft, command, at);
     case "renew":
-      return renew(draft, command.id, command.holder, command.ttlMs, at);
+      return renew(draft, command, at);
     case "release":
       return release(draft, command.id, command.holder, at);
+    case "revoke":
+      revoke(draft, command.ids, command.by, at);
+      return done;
+    case "override":
+      return override(draft, command, at);
     case "authorizeWrite":
       return command.lock === null
         ? writeWithoutLock(draft, at)
@@ -86,7 +79,7 @@ function perform(draft: Draft, command: LockCommand, at: Surroundings): Result<L
         draft.emit({ type: "converted" });
       return done;
     case "disconnect":
-      draft.emit({ type: "seen", id: command.id, until: at.now + LIMITS.WAITER_LEASE_MS });
+      disconnect(draft, command.id, at);
       return done;
     case "tick":
       return done;
@@ -98,26 +91,19 @@ const done: Result<LockReply> = ok({ type: "done" });
 /** Lets time do what it has done by `now`. */
 function settle(draft: Draft, at: Surroundings): void {
   const { now } = at;
+  const over = { type: "ended", at: now, by: null, reason: null } as const;
   for (const lock of draft.state.locks) {
-    if (lock.expiresAt <= now)
-      draft.emit({ type: "ended", id: lock.id, cause: lock.claimed ? "expiry" : "lapse", at: now, by: null });
+    if (lock.expiresAt <= now) draft.emit({ ...over, id: lock.id, cause: lock.claimed ? "expiry" : "lapse" });
   }
   for (const waiter of draft.state.queue) {
-    if (!isAlive(waiter, at)) draft.emit({ type: "ended", id: waiter.id, cause: "lapse", at: now, by: null });
+    if (!isAlive(waiter, at)) draft.emit({ ...over, id: waiter.id, cause: "lapse" });
   }
   if (draft.state.conversion !== null && draft.state.conversion.deadline <= now) draft.emit({ type: "converted" });
   grantWhatCanBe(draft, at);
 }
 
-function grantWhatCanBe(draft: Draft, { now }: Surroundings): void {
-  for (let next = admissible(draft.state); next.length > 0; next = admissible(draft.state)) {
-    for (const waiter of next)
-      draft.emit({ type: "offered", id: waiter.id, at: now, claimBy: now + LIMITS.CLAIM_WINDOW_MS });
-  }
-}
-
 function acquire(draft: Draft, request: Request, queue: boolean, at: Surroundings): Result<LockReply> {
-  if (standingOf(draft.state, request.id) !== null) return claim(draft, request.id, request.holder, at);
+  if (standingOf(draft.state, request.id) !== null) return claim(draft, request, at);
   if (request.ttlMs > at.policy.maxTtlMs) return err({ code: "lock_ttl_too_long", maxMs: at.policy.maxTtlMs });
 
   const joined = draftOf(draft.state);
@@ -129,28 +115,36 @@ function acquire(draft: Draft, request: Request, queue: boolean, at: Surrounding
   if (!granted && isFull) return err({ code: "queue_full", limit: LIMITS.QUEUE_MAX });
 
   joined.events.forEach(draft.emit);
-  if (granted) draft.emit({ type: "claimed", id: request.id, expiresAt: at.now + request.ttlMs });
+  if (granted) {
+    const { id, key, ttlMs } = request;
+    draft.emit({ type: "claimed", id, key, expiresAt: at.now + ttlMs });
+  }
   const standing = standingOf(draft.state, request.id);
   return standing === null ? err({ code: "lock_unknown" }) : ok({ type: "standing", standing });
 }
 
-function claim(draft: Draft, id: LockId, holder: PrincipalId, at: Surroundings): Result<LockReply> {
+/** A lock that was claimed before stays as it is, but for the key. */
+function claim(
+  draft: Draft,
+  { id, holder, key }: Pick<Request, "id" | "holder" | "key">,
+  at: Surroundings,
+): Result<LockReply> {
   const mine = belongsTo(draft, id, holder);
   const standing = mine ? standingOf(draft.state, id) : null;
   if (standing === null) return err(late(draft.state, "claim", id, holder));
   if (standing.status === "waiting") {
-    draft.emit({ type: "seen", id, until: at.now + LIMITS.WAITER_LEASE_MS });
-  } else if (!standing.lock.claimed) {
-    draft.emit({ type: "claimed", id, expiresAt: at.now + standing.lock.ttlMs });
+    draft.emit({ type: "seen", id, key, until: at.now + LIMITS.WAITER_LEASE_MS });
+  } else {
+    const { claimed, expiresAt, ttlMs, key: before } = standing.lock;
+    if (!claimed || key !== before)
+      draft.emit({ type: "claimed", id, key, expiresAt: claimed ? expiresAt : at.now + ttlMs });
   }
   return ok({ type: "standing", standing });
 }
 
 function renew(
   draft: Draft,
-  id: LockId,
-  holder: PrincipalId,
-  ttlMs: number | null,
+  { id, holder, key, ttlMs }: Extract<LockCommand, { type: "renew" }>,
   at: Surroundings,
 ): Result<LockReply> {
   const lock = heldBy(draft, id, holder);
@@ -158,14 +152,20 @@ function renew(
   const ttl = ttlMs ?? lock.ttlMs;
   if (ttl > at.policy.maxTtlMs) return err({ code: "lock_ttl_too_long", maxMs: at.policy.maxTtlMs });
   const wanted = Math.min(at.now + ttl, holdLimit(draft.state, lock, at));
-  draft.emit({ type: "renewed", id, expiresAt: Math.max(lock.expiresAt, wanted), ttlMs: ttl });
+  draft.emit({ type: "renewed", id, key, expiresAt: Math.max(lock.expiresAt, wanted), ttlMs: ttl });
   return ok({ type: "standing", standing: { status: "granted", lock } });
 }
 
 function release(draft: Draft, id: LockId, holder: PrincipalId, at: Surroundings): Result<LockReply> {
   if (!belongsTo(draft, id, holder)) return err(late(draft.state, "release", id, holder));
-  draft.emit({ type: "ended", id, cause: "release", at: at.now, by: holder });
+  draft.emit({ type: "ended", id, cause: "release", at: at.now, by: holder, reason: null });
   return done;
+}
+
+function disconnect(draft: Draft, id: LockId, at: Surroundings): void {
+  const waiter = draft.state.queue.find((waiting) => waiting.id === id);
+  if (waiter === undefined) return;
+  draft.emit({ type: "seen", id, key: waiter.key, until: at.now + LIMITS.WAITER_LEASE_MS });
 }
 
 /** A write without a lock is an exclusive lock for one transaction. */
@@ -198,14 +198,6 @@ function writeUnderLock(draft: Draft, id: LockId, holder: PrincipalId, at: Surro
   return token >= draft.state.fence ? ok({ type: "token", token }) : err(late(draft.state, "write", id, holder));
 }
 
-export function standingOf(state: LockState, id: LockId): Standing | null {
-  const lock = state.locks.find((held) => held.id === id);
-  if (lock !== undefined) return { status: "granted", lock };
-  const index = state.queue.findIndex((waiter) => waiter.id === id);
-  const waiter = state.queue[index];
-  return waiter === undefined ? null : { status: "waiting", waiter, position: index + 1 };
-}
-
 /** The answer is what holds after everything, such as a turn that the command itself made possible. */
 function settleReply(draft: Draft, outcome: Result<LockReply>): Result<LockReply> {
   if (!outcome.ok || outcome.value.type !== "standing") return outcome;
@@ -223,29 +215,3 @@ function heldBy(draft: Draft, id: LockId, holder: PrincipalId): Lock | null {
 }
 
 const isHeldBy = (draft: Draft, id: LockId, holder: PrincipalId): boolean => heldBy(draft, id, holder) !== null;
-
-/** Why a lock or place in the queue is of no use any more, in a code of its own. */
-function late(state: LockState, use: LateUse, id: LockId, holder: PrincipalId): Problem {
-  const standing = standingOf(state, id);
-  const entry = standing?.status === "granted" ? standing.lock : standing?.waiter;
-  if (entry?.holder === holder) return { code: "lock_not_granted" };
-  const ended = state.ended.findLast((e) => e.id === id && e.holder === holder);
-  if (ended === undefined) return { code: "lock_unknown" };
-  return { code: `${use}_after_${ended.cause}`, at: ended.at, by: ended.by, lock: id };
-}
-
-function locked(state: LockState, now: number): Extract<Problem, { code: "locked" }> {
-  return {
-    code: "locked",
-    holders: state.locks.map(toHolderView),
-    queueLength: state.queue.length,
-    retryAfterMs: untilSoonestEnd(state.locks, now),
-  };
-}
-
-export function toHolderView({ holder, level, purpose, priority, grantedAt, expiresAt }: Lock): HolderView {
-  return { holder, level, purpose, priority, grantedAt, expiresAt };
-}
-
-const untilSoonestEnd = (locks: Lock[], now: number): number =>
-  Math.max(0, Math.min(...locks.map((lock) => lock.expiresAt)) - now);

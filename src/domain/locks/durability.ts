@@ -34,6 +34,7 @@ function revive(state: LockState, lock: Lock, at: Surroundings, witness: Witness
     return evolve(state, {
       type: "renewed",
       id: lock.id,
+      key: lock.key,
       expiresAt: Math.max(lock.expiresAt, told),
       ttlMs: lock.ttlMs,
     });
@@ -45,8 +46,9 @@ function revive(state: LockState, lock: Lock, at: Surroundings, witness: Witness
 
 /**
  * Whether `next` must be written, given what is on disk. Heartbeats and signs of life need not be; the exceptions are
- * a heartbeat that changes the time to live (grace is as long as that), a sign of life that ends a grace on disk, and
- * whatever outlives its end on disk by grace alone, which must be remembered lest it be given again.
+ * a heartbeat that changes the time to live (grace is as long as that), either by another key than before, a sign of
+ * life that ends a grace on disk, and whatever outlives its end on disk by grace alone, which must be remembered lest
+ * it be given again.
  */
 export function mustSave(saved: LockState, next: LockState, now: number): boolean {
   if (essence(saved) !== essence(next)) return true;
@@ -66,8 +68,8 @@ type Graced = Pick<Lock | Waiter, "inGrace">;
 function essence({ locks, queue, ...rest }: LockState): string {
   return JSON.stringify([
     rest,
-    locks.map((lock) => [lock.id, lock.level, lock.token, lock.claimed, lock.ttlMs]),
-    queue.map((waiter) => [waiter.id, waiter.key]),
+    locks.map((lock) => [lock.id, lock.key, lock.level, lock.token, lock.claimed, lock.ttlMs]),
+    queue.map((waiter) => [waiter.id, waiter.key, waiter.place]),
   ]);
 }
 

@@ -1,5 +1,5 @@
 // Owns who goes next: compatibility of levels, the order of the queue, phases, and the bound told to a waiter.
-// Rules: priority ages linearly, so a static key orders the queue; readers and exclusive holders alternate in phases
+// Rules: priority ages linearly, so a static place orders the queue; readers and exclusive holders alternate in phases
 // (Brandenburg & Anderson's phase-fair locks); nobody is passed by more than BYPASS_MAX later arrivals. Pure.
 
 import { LIMITS } from "../limits.ts";
@@ -31,16 +31,16 @@ export function admissible(state: LockState): Waiter[] {
 
 /** Gives an arriving request its place and its promise. */
 export function toWaiter(state: LockState, request: Request, { now, policy }: Surroundings): Waiter {
-  const key = Math.max(request.arrivedAt - request.priority * policy.priorityStepMs, fairnessFloor(state, request));
-  const writersAhead = state.queue.filter((w) => w.level !== "read" && w.key <= key).length;
+  const place = Math.max(request.arrivedAt - request.priority * policy.priorityStepMs, fairnessFloor(state, request));
+  const writersAhead = state.queue.filter((w) => w.level !== "read" && w.place <= place).length;
   return {
     ...request,
-    key,
+    place,
     order: state.arrivals + 1,
     passed: 0,
     seenUntil: now + LIMITS.WAITER_LEASE_MS,
     inGrace: false,
-    promisedBy: now + waitBound({ ...request, key }, writersAhead, policy),
+    promisedBy: now + waitBound({ ...request, place }, writersAhead, policy),
   };
 }
 
@@ -51,12 +51,12 @@ export function toWaiter(state: LockState, request: Request, { now, policy }: Su
  * Only the best place there is cannot be passed; the highest priority has it unless fairness has put it further back.
  */
 function waitBound(
-  { level, key, arrivedAt }: Pick<Waiter, "level" | "key" | "arrivedAt">,
+  { level, place, arrivedAt }: Pick<Waiter, "level" | "place" | "arrivedAt">,
   writersAhead: number,
   policy: LockPolicy,
 ): number {
   if (level === "read") return 2 * policy.maxHoldMs;
-  const canBePassed = key > arrivedAt - LIMITS.PRIORITY_MAX * policy.priorityStepMs;
+  const canBePassed = place > arrivedAt - LIMITS.PRIORITY_MAX * policy.priorityStepMs;
   return 2 * policy.maxHoldMs * (writersAhead + (canBePassed ? LIMITS.BYPASS_MAX : 0) + 1);
 }
 
@@ -64,7 +64,7 @@ function waitBound(
 function fairnessFloor(state: LockState, request: Request): number {
   const heldUntil = Math.max(...state.ended.filter((e) => e.holder === request.holder).map((e) => e.at), -Infinity);
   const unpassable = state.queue.filter((w) => w.passed >= LIMITS.BYPASS_MAX || w.arrivedAt <= heldUntil);
-  return Math.max(...unpassable.map((w) => w.key), -Infinity);
+  return Math.max(...unpassable.map((w) => w.place), -Infinity);
 }
 
 /** Until when a holder may extend: without end while nobody waits, else one longest hold from when the wait began. */

@@ -3,10 +3,12 @@
 
 import type { LockCommand } from "../../../src/domain/locks/decide.ts";
 import { LIMITS } from "../../../src/domain/limits.ts";
+import type { LockPolicy } from "../../../src/domain/locks/policy.ts";
 import type { LockState } from "../../../src/domain/locks/state.ts";
 import type { LateUse } from "../../../src/domain/problems.ts";
 import type { Judgement, Report } from "./invariants.ts";
 import type { Change, Entry, Ledger } from "./ledger.ts";
+import { checkTaking } from "./taking-checks.ts";
 
 /** Checks what one call changed and answered. */
 export function checkChange(ledger: Ledger, change: Change, before: Snapshot, report: Report): void {
@@ -14,10 +16,12 @@ export function checkChange(ledger: Ledger, change: Change, before: Snapshot, re
   for (const entry of change.granted) checkGrant(ledger, entry, change, before, report);
   for (const entry of change.ended) checkEnd(entry, change.now, before, report);
   checkAnswer(ledger, change, before, report);
+  checkTaking(change, before.idle, before.policy, report);
 }
 
 /** What was known just before a call. */
 export interface Snapshot {
+  policy: LockPolicy;
   lastToken: number;
   isLive: Judgement;
   /** What was over already, whatever the call did. */
@@ -46,7 +50,7 @@ function checkGrant(ledger: Ledger, entry: Entry, change: Change, { wasOver }: S
 }
 
 function checkEnd(entry: Entry, now: number, { isLive }: Snapshot, report: Report): void {
-  if (entry.end?.cause === "release") return;
+  if (entry.end?.cause !== "expiry" && entry.end?.cause !== "lapse") return;
   const { grantedAt, toldUntil } = entry;
   const early = grantedAt === null ? isLive(entry) : now < (toldUntil ?? grantedAt + LIMITS.CLAIM_WINDOW_MS);
   if (early) report("told", `${entry.id} ended at ${now}, told ${toldUntil ?? "its window"}`);
@@ -113,6 +117,10 @@ function checkVainUse(
   const forgotten = mine && ledger.ends.lastIndexOf(entry.id) < ledger.ends.length - LIMITS.ENDED_REMEMBERED;
   const code = outcome.ok ? "success" : outcome.problem.code;
   if (code !== expected && !(forgotten && code === "lock_unknown")) report(invariant, `got ${code}, not ${expected}`);
-  if (!outcome.ok && "at" in outcome.problem && outcome.problem.at > now) report(invariant, "ended in the future");
+  if (!outcome.ok && "at" in outcome.problem) {
+    const { at, by, reason } = outcome.problem;
+    if (at > now) report(invariant, "ended in the future");
+    if (by !== end?.by || reason !== end.reason) report(invariant, `ended by ${by}, because ${reason}`);
+  }
   if (JSON.stringify(state) !== JSON.stringify(before.idle)) report("4", `a vain ${use} changed the locks`);
 }

@@ -1,6 +1,6 @@
 // Owns how an agent looks after what it asked for by itself, and when it next does.
 
-import type { PrincipalId, LockId } from "../../../src/domain/ids.ts";
+import type { PrincipalId, KeyId, LockId } from "../../../src/domain/ids.ts";
 import { LIMITS } from "../../../src/domain/limits.ts";
 import type { Entry } from "./ledger.ts";
 
@@ -20,6 +20,8 @@ export interface Care {
 export interface Ticket {
   id: LockId;
   holder: PrincipalId;
+  /** The key it goes by from its next use on. */
+  key: KeyId;
   care: Care;
   lastCall: number;
 }

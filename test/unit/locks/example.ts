@@ -1,10 +1,17 @@
 // Owns a shorthand for examples: one file whose locks and waiters go by short names, with a clock that starts at 0.
-// "a" is agent `agt_a` with the request `lk_a`; "a2" is the same agent's second request.
+// "a" is agent `agt_a` with the request `lk_a` and the key `key_a`; "a2" is the same agent's second request.
 
 import { decide, type Decision, type LockCommand } from "../../../src/domain/locks/decide.ts";
-import type { PrincipalId, LockId } from "../../../src/domain/ids.ts";
+import type { PrincipalId, KeyId, LockId } from "../../../src/domain/ids.ts";
 import { DEFAULT_POLICY, type LockPolicy, type Surroundings } from "../../../src/domain/locks/policy.ts";
-import { NO_LOCKS, type Level, type Lock, type LockState, type Waiter } from "../../../src/domain/locks/state.ts";
+import {
+  NO_LOCKS,
+  type Level,
+  type Lock,
+  type LockState,
+  type Request,
+  type Waiter,
+} from "../../../src/domain/locks/state.ts";
 
 export const SECOND = 1000;
 /** Time to live in all examples that do not say otherwise. */
@@ -13,7 +20,17 @@ export const FIFO: LockPolicy = { ...DEFAULT_POLICY, priorityStepMs: 0 };
 
 export const lockOf = (name: string): LockId => `lk_${name}` as LockId;
 const agentOf = (name: string): PrincipalId => `agt_${name[0]}` as PrincipalId;
+export const keyOf = (name: string): KeyId => `key_${name[0]}` as KeyId;
 const nameOf = ({ id }: Lock | Waiter): string => id.slice("lk_".length);
+
+/** Why everything is overridden in examples. */
+export const REASON = "the report is due";
+
+interface Overriding {
+  of?: string | null;
+  level?: Level | null;
+  ttlMs?: number;
+}
 
 export class Example {
   state: LockState = NO_LOCKS;
@@ -37,22 +54,38 @@ export class Example {
 
   /** Asks for a lock, and waits on an open connection if need be. */
   acquire(name: string, level: Level, { priority = 0, ttlMs = TTL, queue = true } = {}): Decision["outcome"] {
-    const request = { id: lockOf(name), holder: agentOf(name), level, priority, purpose: null, ttlMs };
-    const outcome = this.do({ type: "acquire", request: { ...request, arrivedAt: this.now }, queue });
+    const request = this.#request(name, level, { priority, ttlMs });
+    const outcome = this.do({ type: "acquire", request, queue });
     if (outcome.ok) this.connected.add(request.id);
     return outcome;
   }
 
-  claim(name: string): Decision["outcome"] {
-    return this.do({ type: "claim", id: lockOf(name), holder: agentOf(name) });
+  claim(name: string, key = keyOf(name)): Decision["outcome"] {
+    return this.do({ type: "claim", id: lockOf(name), holder: agentOf(name), key });
   }
 
-  renew(name: string, ttlMs: number | null = null): Decision["outcome"] {
-    return this.do({ type: "renew", id: lockOf(name), holder: agentOf(name), ttlMs });
+  renew(name: string, ttlMs: number | null = null, key = keyOf(name)): Decision["outcome"] {
+    return this.do({ type: "renew", id: lockOf(name), holder: agentOf(name), key, ttlMs });
   }
 
   release(name: string, holder = name): Decision["outcome"] {
     return this.do({ type: "release", id: lockOf(name), holder: agentOf(holder) });
+  }
+
+  revoke(names: string[], by: string | null = null): Decision["outcome"] {
+    return this.do({ type: "revoke", ids: names.map(lockOf), by: by === null ? null : agentOf(by) });
+  }
+
+  /** Ends the locks of one agent, or of all others; with `level`, takes a lock of that level in their place. */
+  override(name: string, { of = null, level = null, ttlMs = TTL }: Overriding = {}): Decision["outcome"] {
+    const holder = of === null ? null : agentOf(of);
+    const take = level === null ? null : this.#request(name, level, { priority: 0, ttlMs });
+    return this.do({ type: "override", by: agentOf(name), reason: REASON, holder, take });
+  }
+
+  #request(name: string, level: Level, terms: Pick<Request, "priority" | "ttlMs">): Request {
+    const who = { id: lockOf(name), holder: agentOf(name), key: keyOf(name) };
+    return { ...who, level, purpose: null, arrivedAt: this.now, ...terms };
   }
 
   write(name: string): Decision["outcome"] {

@@ -14,7 +14,9 @@ export const INVARIANTS = {
   "8": "what is over is absent on read, grant and list alike",
   "10": "a release that released nothing is an error naming the reason",
   "11": "every live waiter is granted within its stated bound, overtaken at most BYPASS_MAX times",
-  told: "nothing ends earlier than its holder was told",
+  told: "nothing ends earlier than its holder was told, unless it is given up or taken away",
+  taken: "what is overridden or revoked is gone at once, and nothing else is",
+  key: "a lock goes by the key of its last use",
   grace: "restarts do not keep for ever what nobody renews",
 } as const;
 

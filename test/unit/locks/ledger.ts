@@ -2,22 +2,25 @@
 // seen, what gave a right to write, and how everything ended. It is kept from commands, answers and the public list of
 // locks alone, so that the checks do not repeat the implementation. It judges nothing.
 
-import type { Decision, LockCommand, Standing } from "../../../src/domain/locks/decide.ts";
-import type { PrincipalId, LockId } from "../../../src/domain/ids.ts";
+import type { Decision, LockCommand } from "../../../src/domain/locks/decide.ts";
+import type { PrincipalId, KeyId, LockId } from "../../../src/domain/ids.ts";
 import { LIMITS } from "../../../src/domain/limits.ts";
+import type { Level, Lock, LockState, Request } from "../../../src/domain/locks/state.ts";
 import { Conversions } from "./conversions.ts";
-import type { EndCause, Level, LockState, Request } from "../../../src/domain/locks/state.ts";
+import { type End, endBy } from "./endings.ts";
 
 export interface Entry {
   id: LockId;
   holder: PrincipalId;
+  /** That of its last use. */
+  key: KeyId;
   /** What its holder may believe it has; a read lock that was told to wait for readers has become a write lock. */
   level: Level;
   ttlMs: number;
   /** Place among all that ever asked. */
   order: number;
   askedAt: number;
-  /** The stated bound, as first told; null when it never had to wait. */
+  /** The stated bound, as last told; null when it never had to wait. */
   promisedBy: number | null;
   /** Late alarms before it asked, in milliseconds altogether. */
   latenessBefore: number;
@@ -35,7 +38,7 @@ export interface Entry {
   toldUntil: number | null;
   /** Whether the file has been restarted since, so that grace may have been given. */
   restarted: boolean;
-  end: { cause: EndCause; at: number } | null;
+  end: End | null;
 }
 
 /** What one call changed, as seen from outside. */
@@ -84,16 +87,16 @@ export class Ledger {
     return (entry.promisedBy ?? entry.askedAt) + this.lateness - entry.latenessBefore;
   }
 
-  asked(request: Request, standing: Standing, now: number): void {
-    const { id, holder, level, ttlMs } = request;
+  asked({ id, holder, key, level, ttlMs }: Request, now: number): void {
     const entry: Entry = {
       id,
       holder,
+      key,
       level,
       ttlMs,
       order: this.entries.size,
       askedAt: now,
-      promisedBy: standing.status === "waiting" ? standing.waiter.promisedBy : null,
+      promisedBy: null,
       latenessBefore: this.lateness,
       leaseUntil: now + LIMITS.WAITER_LEASE_MS,
       goneBy: now + LIMITS.WAITER_LEASE_MS,
@@ -128,33 +131,41 @@ export class Ledger {
     entry.graceSpent = false;
   }
 
-  /** Takes note of one call. */
-  record(command: LockCommand, outcome: Decision["outcome"], state: LockState, now: number): Change {
+  /** Takes note of one call. `idle` is what would have been listed then without it. */
+  record(command: LockCommand, { outcome, state }: Decision, idle: LockState, now: number): Change {
     const converting = this.conversions.record(command, outcome, now);
-    const ended = this.#noteEnds(state, command.type === "release" && outcome.ok ? command.id : null, now);
-    const granted = this.#noteGrants(state, now);
+    const ended = this.#noteEnds(command, outcome, state, idle, now);
+    const granted = this.#noteGrants(state, now, command.type === "override");
     const tokens = this.#noteTokens(state, command, outcome);
     this.#noteAnswer(command, outcome, now);
+    this.#notePromises(state);
     const stillConverting = converting !== null && this.open.has(converting) ? converting : null;
     return { now, command, outcome, state, granted, ended, tokens, converting: stillConverting };
   }
 
-  /** What is gone without its holder's release was ended by time. */
-  #noteEnds({ locks, queue }: LockState, released: LockId | null, now: number): Entry[] {
+  /** What is gone and was not ended by the call was ended by time. */
+  #noteEnds(
+    command: LockCommand,
+    outcome: Decision["outcome"],
+    { locks, queue }: LockState,
+    idle: LockState,
+    now: number,
+  ): Entry[] {
     const standing = new Set([...locks, ...queue].map((either) => either.id));
     const ended = [...this.open.values()].filter((entry) => !standing.has(entry.id));
     for (const entry of ended) {
-      const byTime = entry.toldUntil === null ? "lapse" : "expiry";
-      this.#end(entry, entry.id === released ? "release" : byTime, now);
+      const byTime = { cause: entry.toldUntil === null ? "lapse" : "expiry", by: null, reason: null } as const;
+      this.#end(entry, { ...((outcome.ok ? endBy(command, entry, idle) : null) ?? byTime), at: now });
     }
     return ended;
   }
 
-  #noteGrants({ locks }: LockState, now: number): Entry[] {
+  /** A lock that is taken out of turn overtakes nobody: the promises are put off instead. */
+  #noteGrants({ locks }: LockState, now: number, outOfTurn: boolean): Entry[] {
     const held = new Set(locks.map((lock) => lock.id));
     const granted = [...this.open.values()].filter((entry) => this.isWaiting(entry) && held.has(entry.id));
     for (const entry of granted) entry.grantedAt = now;
-    for (const entry of granted) this.#noteOvertaking(entry);
+    for (const entry of outOfTurn ? [] : granted) this.#noteOvertaking(entry);
     return granted;
   }
 
@@ -177,8 +188,8 @@ export class Ledger {
     return tokens;
   }
 
-  #end(entry: Entry, cause: EndCause, at: number): void {
-    entry.end = { cause, at };
+  #end(entry: Entry, end: End): void {
+    entry.end = end;
     this.open.delete(entry.id);
     this.conversions.forget(entry.id);
     this.ends.push(entry.id);
@@ -197,13 +208,28 @@ export class Ledger {
       const upgraded = outcome.ok || outcome.problem.code === "readers_present";
       if (entry?.level === "read" && upgraded && entry.holder === command.holder) entry.level = "write";
     }
-    if (!outcome.ok || outcome.value.type !== "standing") return;
+    if (!outcome.ok) return;
+    if (outcome.value.type === "overridden" && outcome.value.lock !== null) this.#noteTold(outcome.value.lock);
+    if (outcome.value.type !== "standing") return;
     const { standing } = outcome.value;
-    if (standing.status === "waiting") return this.seen(standing.waiter.id, now);
-    const entry = this.open.get(standing.lock.id);
-    if (entry === undefined || !standing.lock.claimed) return;
-    entry.toldUntil = standing.lock.expiresAt;
-    entry.ttlMs = standing.lock.ttlMs;
+    if (standing.status === "granted") this.#noteTold(standing.lock);
+    else this.seen(standing.waiter.id, now);
+    const entry = this.open.get(standing.status === "granted" ? standing.lock.id : standing.waiter.id);
+    if (entry !== undefined && "key" in command) entry.key = command.key;
+  }
+
+  #noteTold({ id, claimed, expiresAt, ttlMs }: Lock): void {
+    const entry = this.open.get(id);
+    if (entry === undefined || !claimed) return;
+    entry.toldUntil = expiresAt;
+    entry.ttlMs = ttlMs;
     entry.restarted = false;
+  }
+
+  #notePromises({ queue }: LockState): void {
+    for (const { id, promisedBy } of queue) {
+      const entry = this.open.get(id);
+      if (entry !== undefined) entry.promisedBy = promisedBy;
+    }
   }
 }

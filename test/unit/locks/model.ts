@@ -3,9 +3,9 @@
 // call goes into the ledger and through the checks; what they report is collected, never thrown.
 
 import type { Decision, LockCommand } from "../../../src/domain/locks/decide.ts";
-import type { PrincipalId, LockId } from "../../../src/domain/ids.ts";
+import type { PrincipalId, KeyId, LockId } from "../../../src/domain/ids.ts";
 import type { LockPolicy } from "../../../src/domain/locks/policy.ts";
-import type { Level } from "../../../src/domain/locks/state.ts";
+import type { Level, Request } from "../../../src/domain/locks/state.ts";
 import type { LateUse } from "../../../src/domain/problems.ts";
 import { checkChange, type Snapshot } from "./call-checks.ts";
 import { careDue, type Care, type Ticket } from "./care.ts";
@@ -30,6 +30,23 @@ export interface Wish {
   care: Care;
 }
 
+/** An override: by whom, of whom (null: of everybody else), and the lock that is taken, if any. */
+export interface Overriding {
+  by: PrincipalId;
+  of: PrincipalId | null;
+  take: Pick<Wish, "level" | "ttlMs" | "care"> | null;
+}
+
+const REASON = "the report is due";
+
+/** The key that every request is made with; its agent may go on with another. */
+const FIRST_KEY = "key_first" as KeyId;
+
+function requestIn(command: LockCommand): Request | null {
+  if (command.type === "acquire") return command.request;
+  return command.type === "override" ? command.take : null;
+}
+
 export class World {
   now = Date.UTC(2026, 0, 1);
   readonly policy: LockPolicy;
@@ -45,25 +62,45 @@ export class World {
 
   /** Asks for a lock. Answers null when refused. */
   acquire({ queue, care, ...wish }: Wish): Ticket | null {
-    const id = `lk_${this.ledger.entries.size}` as LockId;
-    const request = { ...wish, id, purpose: null, arrivedAt: this.now };
+    const request = this.#request(wish);
     const outcome = this.#call({ type: "acquire", request, queue });
     if (!outcome.ok) return null;
-    const ticket: Ticket = { id, holder: wish.holder, care, lastCall: this.now };
-    this.#tickets.add(ticket);
+    const ticket = this.#remember(request, care);
     if (care.connected) this.connect(ticket);
+    return ticket;
+  }
+
+  /** Answers null when refused, or when no lock is taken. */
+  override({ by, of, take }: Overriding): Ticket | null {
+    const request = take === null ? null : this.#request({ ...take, holder: by, priority: 0 });
+    const outcome = this.#call({ type: "override", by, reason: REASON, holder: of, take: request });
+    return outcome.ok && request !== null && take !== null ? this.#remember(request, take.care) : null;
+  }
+
+  revoke(ids: LockId[], by: PrincipalId | null): void {
+    this.#call({ type: "revoke", ids, by });
+  }
+
+  #request({ holder, level, priority, ttlMs }: Omit<Wish, "queue" | "care">): Request {
+    const id = `lk_${this.ledger.entries.size}` as LockId;
+    return { id, holder, key: FIRST_KEY, level, priority, ttlMs, purpose: null, arrivedAt: this.now };
+  }
+
+  #remember({ id, holder, key }: Request, care: Care): Ticket {
+    const ticket: Ticket = { id, holder, key, care, lastCall: this.now };
+    this.#tickets.add(ticket);
     return ticket;
   }
 
   /** Claims, renews, releases or writes under what the ticket stands for. */
   use(use: LateUse, ticket: Ticket, ttlMs: number | null = null): Decision["outcome"] {
     ticket.lastCall = this.now;
-    const { id, holder } = ticket;
+    const { id, holder, key } = ticket;
     switch (use) {
       case "claim":
-        return this.#call({ type: "claim", id, holder });
+        return this.#call({ type: "claim", id, holder, key });
       case "renewal":
-        return this.#call({ type: "renew", id, holder, ttlMs });
+        return this.#call({ type: "renew", id, holder, key, ttlMs });
       case "release":
         return this.#call({ type: "release", id, holder });
       case "write":
@@ -141,19 +178,19 @@ export class World {
     ledger.lateness = this.#file.latenessBy(now);
     if (this.#file.isEvicted) ledger.restarted(now, (id) => this.#file.isConnected(id));
     const before = this.#snapshot();
-    const { state, outcome } = this.#file.call(command, now);
-    if (command.type === "acquire" && outcome.ok && outcome.value.type === "standing") {
-      ledger.asked(command.request, outcome.value.standing, now);
-    }
-    const change = ledger.record(command, outcome, state, now);
+    const decision = this.#file.call(command, now);
+    const request = requestIn(command);
+    if (request !== null && decision.outcome.ok) ledger.asked(request, now);
+    const change = ledger.record(command, decision, before.idle, now);
     checkChange(ledger, change, before, this.#report);
     this.#hangUp();
-    return outcome;
+    return decision.outcome;
   }
 
   #snapshot(): Snapshot {
     const wasOver = new Set([...this.ledger.open.values()].filter(this.#isOver));
-    return { lastToken: this.ledger.lastToken, isLive: this.#isLive, wasOver, idle: this.#file.read(this.now) };
+    const { lastToken } = this.ledger;
+    return { policy: this.policy, lastToken, isLive: this.#isLive, wasOver, idle: this.#file.read(this.now) };
   }
 
   readonly #report: Report = (invariant, detail) => this.violations.push({ invariant, detail });

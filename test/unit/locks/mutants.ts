@@ -8,7 +8,7 @@ import type { Rules } from "./file.ts";
 
 /** A text in a file of src/domain/locks, and what takes its place. */
 export interface Patch {
-  file: "decide.ts" | "durability.ts" | "queue.ts" | "state.ts";
+  file: "decide.ts" | "durability.ts" | "override.ts" | "queue.ts" | "standing.ts" | "state.ts";
   find: string;
   replace: string;
 }

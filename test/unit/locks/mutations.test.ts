@@ -34,6 +34,16 @@ const MUTATIONS: Mutation[] = [
     patches: [{ file: "decide.ts", find: `if (others.length > 0) {`, replace: `if (others.length > 9) {` }],
   },
   {
+    name: "an override grants beside an incompatible lock",
+    invariant: "1",
+    patches: [{ file: "override.ts", find: `!compatible(lock.level, take.level)`, replace: `false` }],
+  },
+  {
+    name: "an override grants beside a lock that is converting",
+    invariant: "6",
+    patches: [{ file: "override.ts", find: `lock.id === conversion?.lock || `, replace: `` }],
+  },
+  {
     name: "a grant does not use up its token",
     invariant: "2",
     patches: [
@@ -41,6 +51,17 @@ const MUTATIONS: Mutation[] = [
         file: "state.ts",
         find: `    lastToken: token,\n    fence: level`,
         replace: `    fence: level`,
+      },
+    ],
+  },
+  {
+    name: "an override keeps the token",
+    invariant: "2",
+    patches: [
+      {
+        file: "state.ts",
+        find: `...grant(state, request, {`,
+        replace: `...grant({ ...state, lastToken: state.lastToken - 1 }, request, {`,
       },
     ],
   },
@@ -71,7 +92,48 @@ const MUTATIONS: Mutation[] = [
   {
     name: "every end is reported as a release",
     invariant: "4",
-    patches: [{ file: "decide.ts", find: "`${use}_after_${ended.cause}`", replace: "`${use}_after_release`" }],
+    patches: [{ file: "standing.ts", find: "`${use}_after_${cause}`", replace: "`${use}_after_release`" }],
+  },
+  {
+    name: "an overridden lock can still write",
+    invariant: "4",
+    patches: [
+      {
+        file: "decide.ts",
+        find: `if (lock === null) return err(late(draft.state, "write", id, holder));`,
+        replace: `const gone = draft.state.ended.find((end) => end.id === id && end.holder === holder);
+          if (gone?.cause === "override") return ok({ type: "token", token: draft.state.fence });
+          if (lock === null) return err(late(draft.state, "write", id, holder));`,
+      },
+    ],
+  },
+  {
+    name: "a renewal by an overridden lock revives it",
+    invariant: "4",
+    patches: [
+      {
+        file: "decide.ts",
+        find: `if (lock === null) return err(late(draft.state, "renewal", id, holder));`,
+        replace: `const gone = draft.state.ended.find((end) => end.id === id && end.holder === holder);
+          if (gone?.cause === "override") {
+            const request = { id, holder, key, level: "read", priority: 0, purpose: null, ttlMs: 1000, arrivedAt: at.now };
+            draft.emit({ type: "taken", request, at: at.now, expiresAt: at.now + 1000, putOffMs: 0 });
+            return ok({ type: "standing", standing: standingOf(draft.state, id) });
+          }
+          if (lock === null) return err(late(draft.state, "renewal", id, holder));`,
+      },
+    ],
+  },
+  {
+    name: "nobody is told why a lock was overridden",
+    invariant: "4",
+    patches: [
+      {
+        file: "override.ts",
+        find: `cause: "override", at: now, by, reason }`,
+        replace: `cause: "override", at: now, by, reason: null }`,
+      },
+    ],
   },
   {
     name: "a waiter that is gone keeps its turn",
@@ -175,15 +237,68 @@ const MUTATIONS: Mutation[] = [
     patches: [
       {
         file: "queue.ts",
-        find: `key > arrivedAt - LIMITS.PRIORITY_MAX * policy.priorityStepMs;`,
-        replace: `key > arrivedAt - LIMITS.PRIORITY_MAX * policy.priorityStepMs && priority < LIMITS.PRIORITY_MAX;`,
+        find: `place > arrivedAt - LIMITS.PRIORITY_MAX * policy.priorityStepMs;`,
+        replace: `place > arrivedAt - LIMITS.PRIORITY_MAX * policy.priorityStepMs && priority < LIMITS.PRIORITY_MAX;`,
       },
       {
         file: "queue.ts",
-        find: `{ level, key, arrivedAt }: Pick`,
-        replace: `{ level, key, arrivedAt, priority }: Pick`,
+        find: `{ level, place, arrivedAt }: Pick`,
+        replace: `{ level, place, arrivedAt, priority }: Pick`,
       },
     ],
+  },
+  {
+    name: "an override moves no promise",
+    invariant: "11",
+    patches: [{ file: "override.ts", find: `putOffMs: policy.maxHoldMs`, replace: `putOffMs: 0` }],
+  },
+  {
+    name: "an override counts as a turn, after which readers go first",
+    invariant: "11",
+    patches: [
+      {
+        file: "state.ts",
+        find: `...grant(state, request, {`,
+        replace: `...grant({ ...state, readersFirst: true }, request, {`,
+      },
+    ],
+  },
+  {
+    name: "a revoked waiter keeps its place",
+    invariant: "taken",
+    patches: [{ file: "override.ts", find: `[...state.locks, ...state.queue]`, replace: `state.locks` }],
+  },
+  {
+    name: "an override leaves turns that are not collected yet",
+    invariant: "taken",
+    patches: [
+      {
+        file: "override.ts",
+        find: `locks.filter(isNamed)`,
+        replace: `locks.filter((lock) => lock.claimed && isNamed(lock))`,
+      },
+    ],
+  },
+  {
+    name: "an override ends one's own locks, whatever their level",
+    invariant: "taken",
+    patches: [{ file: "override.ts", find: `own: others.filter(`, replace: `own: locks.filter(` }],
+  },
+  {
+    name: "a heartbeat by another key leaves the key as it was",
+    invariant: "key",
+    patches: [
+      {
+        file: "state.ts",
+        find: `{ key, expiresAt, ttlMs, inGrace: false }`,
+        replace: `{ expiresAt, ttlMs, inGrace: false }`,
+      },
+    ],
+  },
+  {
+    name: "another key is not saved",
+    invariant: "key",
+    patches: [{ file: "durability.ts", find: `lock.id, lock.key, `, replace: `lock.id, ` }],
   },
   {
     name: "a restart gives no grace",

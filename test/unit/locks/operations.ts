@@ -15,6 +15,12 @@ export type Operation =
   /** `ttlShare` is for renewals; null keeps the time to live. */
   | { type: "use"; use: LateUse; worker: number; pick: number; ttlShare: number | null }
   | { type: "endConversion" | "connect" | "disconnect"; worker: number; pick: number }
+  /** The agent goes on with another key. */
+  | { type: "changeKey"; worker: number; pick: number; key: string }
+  /** Ends the locks of another worker's agent (null: of all others), and perhaps takes one. */
+  | { type: "override"; worker: number; of: number | null; take: Take | null }
+  /** Takes the right to some of a worker's requests away; `by` is a worker, or nobody in particular. */
+  | { type: "revoke"; worker: number; picks: number[]; by: number | null }
   | { type: "writeWithoutLock"; worker: number }
   /** Uses what belongs to another agent. */
   | { type: "trespass"; use: LateUse; worker: number; pick: number }
@@ -26,6 +32,12 @@ export type Operation =
   | { type: "duplicateAlarm" }
   | { type: "evict"; connections: "kept" | "lost" };
 
+interface Take {
+  level: Level;
+  ttlShare: number;
+  care: Care;
+}
+
 const worker = fc.nat(4);
 const pick = fc.nat(5);
 const use = fc.constantFrom<LateUse>("claim", "renewal", "release", "write");
@@ -34,6 +46,7 @@ const share = (max: number): fc.Arbitrary<number> =>
 /** Now and then more than the policy allows. */
 const ttlShare = share(1.1).map((drawn) => drawn + 0.05);
 const seldom = fc.constantFrom(false, false, false, true);
+const care: fc.Arbitrary<Care> = fc.record({ connected: fc.boolean(), diligent: fc.boolean(), hogging: seldom });
 const one = <const T extends Operation["type"]>(type: T): fc.Arbitrary<T> => fc.constant(type);
 
 const operation: fc.Arbitrary<Operation> = fc.oneof(
@@ -46,7 +59,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
       priority: fc.oneof(fc.nat(LIMITS.PRIORITY_MAX), fc.constantFrom(0, LIMITS.PRIORITY_MAX)),
       ttlShare,
       queue: seldom.map((impatient) => !impatient),
-      care: fc.record({ connected: fc.boolean(), diligent: fc.boolean(), hogging: seldom }),
+      care,
     }),
   },
   {
@@ -56,6 +69,28 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   {
     weight: 4,
     arbitrary: fc.record({ type: fc.constantFrom("endConversion", "connect", "disconnect"), worker, pick }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      type: one("override"),
+      worker,
+      of: fc.option(worker),
+      take: fc.option(fc.record({ level: fc.constantFrom(...LEVELS), ttlShare, care })),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      type: one("revoke"),
+      worker,
+      picks: fc.array(pick, { minLength: 1, maxLength: 3 }),
+      by: fc.option(worker),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ type: one("changeKey"), worker, pick, key: fc.constantFrom("key_second", "key_third") }),
   },
   { weight: 1, arbitrary: fc.record({ type: one("writeWithoutLock"), worker }) },
   { weight: 1, arbitrary: fc.record({ type: one("trespass"), use, worker, pick }) },

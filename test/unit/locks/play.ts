@@ -1,7 +1,7 @@
 // Owns how a drawn sequence of operations is played in a world: who the workers are, what each remembers, and which
 // call an operation stands for. Picks that fit nothing do nothing.
 
-import type { PrincipalId } from "../../../src/domain/ids.ts";
+import type { PrincipalId, KeyId } from "../../../src/domain/ids.ts";
 import type { Rules } from "./file.ts";
 import type { Ticket } from "./care.ts";
 import { World, type Setting } from "./model.ts";
@@ -56,6 +56,17 @@ function act(world: World, workers: Worker[], operation: Extract<Operation, { wo
       worker.tickets.forEach((ticket) => world.crash(ticket));
       worker.tickets = [];
       return;
+    case "override": {
+      const { of, take } = operation;
+      const terms = take === null ? null : { ...take, ttlMs: ttlOf(world, take.ttlShare) };
+      const ticket = world.override({ by: worker.holder, of: holderOf(workers, of), take: terms });
+      if (ticket !== null) worker.tickets.unshift(ticket);
+      return;
+    }
+    case "revoke": {
+      const picked = operation.picks.flatMap((index) => pick(worker.tickets, index)?.id ?? []);
+      return world.revoke(picked, holderOf(workers, operation.by));
+    }
     case "writeWithoutLock":
       return world.writeWithoutLock(worker.holder);
     case "trespass": {
@@ -67,14 +78,15 @@ function act(world: World, workers: Worker[], operation: Extract<Operation, { wo
     case "use":
     case "endConversion":
     case "connect":
-    case "disconnect": {
+    case "disconnect":
+    case "changeKey": {
       const ticket = pick(worker.tickets, operation.pick);
       if (ticket !== undefined) useTicket(world, ticket, operation);
     }
   }
 }
 
-type TicketOperation = Extract<Operation, { type: "use" | "endConversion" | "connect" | "disconnect" }>;
+type TicketOperation = Extract<Operation, { type: "use" | "endConversion" | "connect" | "disconnect" | "changeKey" }>;
 
 function useTicket(world: World, ticket: Ticket, operation: TicketOperation): void {
   switch (operation.type) {
@@ -87,8 +99,13 @@ function useTicket(world: World, ticket: Ticket, operation: TicketOperation): vo
       return world.connect(ticket);
     case "disconnect":
       return world.disconnect(ticket);
+    case "changeKey":
+      ticket.key = operation.key as KeyId;
   }
 }
+
+const holderOf = (workers: Worker[], index: number | null): PrincipalId | null =>
+  index === null ? null : (workers[index]?.holder ?? null);
 
 const ttlOf = (world: World, share: number): number => Math.ceil(share * world.policy.maxTtlMs);
 

@@ -2,16 +2,10 @@
 // not shown, and that nobody waits for nothing, or for longer than told.
 
 import { LIMITS } from "../../../src/domain/limits.ts";
-import type { Level, LockState } from "../../../src/domain/locks/state.ts";
+import type { LockState } from "../../../src/domain/locks/state.ts";
+import { COMPATIBLE } from "./compatible.ts";
 import type { Judgement, Report } from "./invariants.ts";
 import type { Entry, Ledger } from "./ledger.ts";
-
-/** The table of the lock rules, written out rather than computed. */
-const COMPATIBLE: Record<Level, Record<Level, boolean>> = {
-  read: { read: true, write: true, exclusive: false },
-  write: { read: true, write: false, exclusive: false },
-  exclusive: { read: false, write: false, exclusive: false },
-};
 
 /** Checks what must be true of everybody whenever nothing is going on. `seen` is what a reader is shown. */
 export function checkRest(ledger: Ledger, actual: LockState, seen: LockState, rest: Rest, report: Report): void {
@@ -25,6 +19,10 @@ export function checkRest(ledger: Ledger, actual: LockState, seen: LockState, re
   for (const entry of open) {
     if (isOver(entry) && shown.has(entry.id))
       report(entry.restarted ? "grace" : "8", `${entry.id} is shown after its end`);
+  }
+  for (const { id, key } of [...seen.locks, ...seen.queue]) {
+    const expected = ledger.open.get(id)?.key ?? key;
+    if (key !== expected) report("key", `${id} goes by ${key}, not ${expected}`);
   }
   if (overdue) return;
   checkProgress(ledger, open, actual, rest, report);
