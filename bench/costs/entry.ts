@@ -1,7 +1,12 @@
 // Owns the Worker that the ledger measures: the metered production code, with three more routes to work the meter.
 
 import { readCosts, resetCosts } from "./meter.ts";
-import { fetchMetered, FileObject as Files, WorkspaceObject as Workspaces } from "./metered.ts";
+import {
+  fetchMetered,
+  FileObject as Files,
+  OrganizationObject as Organizations,
+  WorkspaceObject as Workspaces,
+} from "./metered.ts";
 
 export class FileObject extends Files {
   async settle(): Promise<void> {
@@ -13,6 +18,12 @@ export class FileObject extends Files {
 }
 
 export class WorkspaceObject extends Workspaces {
+  async settle(): Promise<void> {
+    await ringNow(this.ctx, () => this.alarm());
+  }
+}
+
+export class OrganizationObject extends Organizations {
   async settle(): Promise<void> {
     await ringNow(this.ctx, () => this.alarm());
   }
@@ -36,16 +47,18 @@ export default {
     const { pathname, searchParams } = new URL(request.url);
     const file = searchParams.get("file");
     if (pathname === "/costs/reset") resetCosts();
-    else if (pathname === "/costs/settle") await settle(env, file, searchParams.get("workspace"));
+    else if (pathname === "/costs/settle") await settle(env, searchParams);
     else if (pathname === "/costs/waiting") return Response.json(await measured(env.FILES, file ?? "").waiting());
     else if (pathname !== "/costs/read") return fetchMetered(request, env, ctx);
     return Response.json(readCosts());
   },
 } satisfies ExportedHandler<Env>;
 
-async function settle(env: Env, file: string | null, workspace: string | null): Promise<void> {
-  if (file !== null) await measured(env.FILES, file).settle();
-  if (workspace !== null) await measured(env.WORKSPACES, workspace).settle();
+async function settle(env: Env, of: URLSearchParams): Promise<void> {
+  const [file, workspace, organization] = ["file", "workspace", "organization"].map((what) => of.get(what) ?? "");
+  if (file) await measured(env.FILES, file).settle();
+  if (workspace) await measured(env.WORKSPACES, workspace).settle();
+  if (organization) await settling(env.ORGANIZATIONS.get(env.ORGANIZATIONS.idFromName(organization))).settle();
 }
 
 interface Namespace {
@@ -53,4 +66,5 @@ interface Namespace {
   idFromString(id: string): DurableObjectId;
 }
 
-const measured = (objects: Namespace, id: string): Measured => objects.get(objects.idFromString(id)) as Measured;
+const settling = (object: object): Measured => object as Measured;
+const measured = (objects: Namespace, id: string): Measured => settling(objects.get(objects.idFromString(id)));

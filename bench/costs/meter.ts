@@ -78,6 +78,7 @@ export function meterEnv(env: Env): Env {
     ...env,
     FILES: meterNamespace(env.FILES),
     WORKSPACES: meterNamespace(env.WORKSPACES),
+    ORGANIZATIONS: meterNamespace(env.ORGANIZATIONS),
     DB: meterDatabase(env.DB),
     BLOBS: meterBucket(env.BLOBS),
   };

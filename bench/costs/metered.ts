@@ -1,6 +1,10 @@
 // Owns the production Worker and objects with the meter between them and their bindings.
 
-import { FileObject as Files, WorkspaceObject as Workspaces } from "../../src/index.ts";
+import {
+  FileObject as Files,
+  OrganizationObject as Organizations,
+  WorkspaceObject as Workspaces,
+} from "../../src/index.ts";
 import worker from "../../src/index.ts";
 import { count, meterEnv, meterStorage } from "./meter.ts";
 
@@ -19,6 +23,16 @@ export class FileObject extends Files {
 }
 
 export class WorkspaceObject extends Workspaces {
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(meterStorage(ctx), meterEnv(env));
+  }
+  override async alarm(): Promise<void> {
+    count("objectRequests");
+    await super.alarm();
+  }
+}
+
+export class OrganizationObject extends Organizations {
   constructor(ctx: DurableObjectState, env: Env) {
     super(meterStorage(ctx), meterEnv(env));
   }

@@ -284,7 +284,9 @@ const claimTransfer = tokenOperation({
     const joining = { organization, principal: id as string as PrincipalId, key };
     const called: Called = { caller: caller ?? joining, action: "claim_transfer", idempotency };
     const claimant =
-      caller === null ? { joins: { principal: newPrincipalId("human"), key, name: input.name } } : { known: caller.principal };
+      caller === null
+        ? { joins: { principal: newPrincipalId("human"), key, name: input.name } }
+        : { known: caller.principal };
     const claimed = await reach("organization", repeatable, () =>
       organizationStub(env, organization).claimTransfer(called, id, claimant),
     );

@@ -36,8 +36,8 @@ export const SAMPLES: Record<string, (scene: Scene) => Sample> = {
   get_workspace: () => ({}),
   update_workspace: () => ({ json: { name: "renamed" } }),
   list_members: () => ({}),
-  set_member: ({ newcomer }) => ({ params: { agentId: newcomer.id }, json: { role: "viewer" } }),
-  remove_member: ({ member }) => ({ params: { agentId: member.id } }),
+  set_member: ({ newcomer }) => ({ params: { principalId: newcomer.id }, json: { role: "viewer" } }),
+  remove_member: ({ member }) => ({ params: { principalId: member.id } }),
   list_files: () => ({}),
   list_events: () => ({}),
 

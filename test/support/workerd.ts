@@ -12,4 +12,6 @@ export const world = new World(operator);
 export const fileObject = (id: string) => env.FILES.get(env.FILES.idFromString(id));
 export const workspaceObject = (id: string) => env.WORKSPACES.get(env.WORKSPACES.idFromString(id));
 
+export const organizationObject = (id: string) => env.ORGANIZATIONS.get(env.ORGANIZATIONS.idFromName(id));
+
 export const runAlarm = runDurableObjectAlarm;

@@ -90,9 +90,12 @@ export interface LockTerms {
 }
 
 interface Made {
-  agent: { id: string; organizationId: string; name: string };
+  agent: { id: string; name: string };
   key: string;
 }
+
+/** In the organization. */
+export type OrganizationRole = "owner" | "admin" | "member" | "guest";
 
 export class World {
   readonly operator: Client;
@@ -101,18 +104,21 @@ export class World {
     this.operator = operator;
   }
 
-  /** A new organization's first agent, its admin. */
+  /** A new organization's first agent, which owns it. */
   async organization(name = "Acme"): Promise<Agent> {
-    return this.#agent(await this.operator.post("/api/organizations", { json: { name } }));
+    const made = (await this.operator.post("/api/organizations", { json: { name } })).as<
+      Made & { organization: { id: string } }
+    >(201);
+    return this.#agent(made, made.organization.id);
   }
 
-  async agent(admin: Agent, name: string, role: "admin" | "member" = "member"): Promise<Agent> {
-    return this.#agent(await admin.api.post("/api/agents", { json: { name, role } }));
+  async agent(admin: Agent, name: string, role: OrganizationRole = "member"): Promise<Agent> {
+    const made = (await admin.api.post("/api/agents", { json: { name, role } })).as<Made>(201);
+    return this.#agent(made, admin.organization);
   }
 
-  #agent(answer: Answer): Agent {
-    const { agent, key } = answer.as<Made>(201);
-    return { id: agent.id, organization: agent.organizationId, name: agent.name, api: this.operator.with(key) };
+  #agent({ agent, key }: Made, organization: string): Agent {
+    return { id: agent.id, organization, name: agent.name, api: this.operator.with(key) };
   }
 
   /** A new workspace's id, with these members besides its creator. */

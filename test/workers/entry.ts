@@ -1,7 +1,12 @@
 // The Worker under test: the production one, in the real runtime, with a meter and switchable faults between it and
 // its bindings. Both pass everything through until a test asks for more.
 
-import { FileObject as Files, WorkspaceObject as Workspaces, fetchMetered } from "../../bench/costs/metered.ts";
+import {
+  FileObject as Files,
+  OrganizationObject as Organizations,
+  WorkspaceObject as Workspaces,
+  fetchMetered,
+} from "../../bench/costs/metered.ts";
 import { faultyEnv } from "../support/faults.ts";
 
 export class FileObject extends Files {
@@ -11,6 +16,12 @@ export class FileObject extends Files {
 }
 
 export class WorkspaceObject extends Workspaces {
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, faultyEnv(env));
+  }
+}
+
+export class OrganizationObject extends Organizations {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, faultyEnv(env));
   }

@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import type { PrincipalId, KeyId, OrganizationId } from "../../src/domain/ids.ts";
 import { type Route, routesOf } from "../../src/faces/routes.ts";
 import { OPERATIONS } from "../../src/operations/registry.ts";
-import { newAgentId, newKeyId, newOrganizationId } from "../../src/platform/ids.ts";
+import { newKeyId, newOrganizationId, newPrincipalId } from "../../src/platform/ids.ts";
 import { mintKey, verifyKey } from "../../src/platform/keys.ts";
 import type { Answer, Client } from "../support/http.ts";
 import { SAMPLES, type Scene, trySample } from "../support/samples.ts";
@@ -19,8 +19,10 @@ const ROUTES = OPERATIONS.flatMap(routesOf);
 const named = (routes: Route[]) =>
   routes.map((route): [string, Route] => [`${route.operation.method} ${route.pattern}`, route]);
 /** Operations on something that has an owner; the others act on the caller's own organization. */
-const ON_SOMETHING = ROUTES.filter(({ operation }) => operation.on !== "directory");
-const ON_THE_DIRECTORY = ROUTES.filter(({ operation }) => operation.on === "directory");
+const ON_SOMETHING = ROUTES.filter(({ operation }) => !["deployment", "organization", "token"].includes(operation.on));
+const ON_THE_DIRECTORY = ROUTES.filter(
+  ({ operation }) => operation.on === "deployment" || operation.on === "organization",
+);
 
 let owner: Agent;
 let foreigner: Agent;
@@ -167,7 +169,7 @@ describe("operations on the directory show an organization only its own", () => 
   test("an agent of another organization cannot be made a member", async () => {
     const path = `/api/workspaces/${workspace}/members/${foreigner.id}`;
     const answer = await owner.api.put(path, { json: { role: "viewer" } });
-    const never = await owner.api.put(`/api/workspaces/${workspace}/members/${newAgentId()}`, {
+    const never = await owner.api.put(`/api/workspaces/${workspace}/members/${newPrincipalId("agent")}`, {
       json: { role: "viewer" },
     });
     expect(answer.outcome).toBe("404 not_found");
@@ -225,14 +227,17 @@ describe("a key that is not valid gets 401 from every operation", () => {
 
 test("a well-signed key that the directory does not know gets nowhere", async () => {
   const scene = await newScene();
-  const claims = { organization: owner.organization as OrganizationId, principal: newAgentId(), key: newKeyId() };
+  const claims = {
+    organization: owner.organization as OrganizationId,
+    principal: newPrincipalId("agent"),
+    key: newKeyId(),
+  };
   const stranger = owner.api.with(await mintKey(SIGNING_SECRET, claims));
   for (const route of ON_SOMETHING) {
     expect((await trySample(stranger, route, scene)).outcome).toBe("404 not_found");
   }
   for (const route of ON_THE_DIRECTORY) {
     const { permission } = route.operation;
-    if (permission === "bearer") continue;
     const outcome = permission === "operator" ? "403 operator_only" : "401 unauthenticated";
     expect((await trySample(stranger, route, scene)).outcome).toBe(outcome);
   }

@@ -117,7 +117,7 @@ function checkVainUse(
   const forgotten = mine && ledger.ends.lastIndexOf(entry.id) < ledger.ends.length - LIMITS.ENDED_REMEMBERED;
   const code = outcome.ok ? "success" : outcome.problem.code;
   if (code !== expected && !(forgotten && code === "lock_unknown")) report(invariant, `got ${code}, not ${expected}`);
-  if (!outcome.ok && "at" in outcome.problem) {
+  if (!outcome.ok && "lock" in outcome.problem) {
     const { at, by, reason } = outcome.problem;
     if (at > now) report(invariant, "ended in the future");
     if (by !== end?.by || reason !== end.reason) report(invariant, `ended by ${by}, because ${reason}`);
