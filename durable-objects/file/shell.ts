@@ -14,6 +14,7 @@ import { type LockState, NO_LOCKS } from "../../src/domain/locks/state.ts";
 import { wakes } from "../../src/domain/locks/wakes.ts";
 import type { Problem } from "../../src/domain/problems.ts";
 import { type Err, err, ok, type Result } from "../../src/domain/result.ts";
+import { plain } from "../../src/platform/objects.ts";
 import { Alarm } from "../alarm.ts";
 import { Replies } from "../replies.ts";
 import { Database } from "../sql.ts";
@@ -131,7 +132,7 @@ export class FileShell {
   }
 
   async askForLease(record: FileRecord, caller: Caller): Promise<Result<AccessLease>> {
-    return this.workspace(record).grantLease(caller, this.id, record.path);
+    return plain(this.workspace(record).grantLease(caller, this.id, record.path));
   }
 
   #liveFor(call: Call): Result<FileRecord> {
