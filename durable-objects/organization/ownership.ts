@@ -4,7 +4,7 @@
 
 import type { Called, OrganizationCall } from "../../src/domain/calls.ts";
 import type { KeyId, PrincipalId, TransferId, WorkspaceId } from "../../src/domain/ids.ts";
-import { UNSCOPED } from "../../src/domain/access/scopes.ts";
+import { isScoped, UNSCOPED } from "../../src/domain/access/scopes.ts";
 import type { Kept, Principal, Transfer } from "../../src/domain/organizations.ts";
 import type { OrganizationRole, Role } from "../../src/domain/permissions.ts";
 import { err, ok, type Result } from "../../src/domain/result.ts";
@@ -96,6 +96,8 @@ export async function claimTransfer(
 ): Promise<Result<Claimed>> {
   const found = shell.tables.transfer(id);
   if (found === null) return err({ code: "not_found", what: "transfer" });
+  const key = "known" in claimant ? keyFault(shell, call) : ok(null);
+  if (!key.ok) return key;
   const answered = shell.replies.find<Claimed>(call);
   if (!answered.ok) return answered;
   if (answered.value !== null) return finished(shell, answered.value);
@@ -116,6 +118,14 @@ export async function claimTransfer(
     return { transfer, principal: shell.tables.principal(principal.id) ?? principal, key };
   });
   return done.ok ? finished(shell, done.value) : done;
+}
+
+/** Ownership is a power over rights: it is not claimed with a key that is dead, has scopes, or whose human is paused. */
+function keyFault(shell: OrganizationShell, call: Called): Result<null> {
+  const known = shell.identify(call.caller);
+  if (!known.ok) return known;
+  const wall = isScoped(known.value.key.scopes) ? "powers" : null;
+  return wall === null ? ok(null) : shell.refuse(call, { code: "key_scope", wall });
 }
 
 async function claimFault(

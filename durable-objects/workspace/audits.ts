@@ -9,7 +9,7 @@ import type { PrincipalId } from "../../src/domain/ids.ts";
 import { err, type Result } from "../../src/domain/result.ts";
 import type { Access, AccessAt, GrantView } from "../../src/domain/workspaces.ts";
 import { plain } from "../../src/platform/objects.ts";
-import { resourceAt, viewOf } from "./access.ts";
+import { admitAt, viewOf } from "./access.ts";
 import type { WorkspaceShell } from "./shell.ts";
 
 type Person = Roster["principals"][number];
@@ -18,11 +18,9 @@ type Person = Roster["principals"][number];
 export async function whoCan(shell: WorkspaceShell, call: Call, path: string | null): Promise<Result<Access[]>> {
   const asked = await roster(shell, call);
   if (!asked.ok) return asked;
-  const on = resourceAt(shell, path);
-  if (!on.ok) return on;
-  const target = shell.targetOf(on.value);
-  const opened = shell.admit(call, asked.value.standing, target);
+  const opened = admitAt(shell, call, asked.value.standing, path);
   if (!opened.ok) return opened;
+  const target = shell.targetOf(opened.value.on);
   const { people } = asked.value;
   return shell.once(call, { path }, () =>
     people.principals.flatMap((person) => {

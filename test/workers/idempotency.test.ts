@@ -6,7 +6,8 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { type Route, routesOf } from "../../src/faces/routes.ts";
 import { OPERATIONS } from "../../src/operations/registry.ts";
 import type { Answer, Client, Options } from "../support/http.ts";
-import { type Scene, trySample } from "../support/samples.ts";
+import { trySample } from "../support/samples.ts";
+import { newScene as makeScene, type Scene } from "../support/scene.ts";
 import { until } from "../support/until.ts";
 import { fileObject, operator, runAlarm, workspaceObject, world } from "../support/workerd.ts";
 import {
@@ -22,7 +23,6 @@ import {
   newFile,
   overwrite,
   put,
-  queue,
   release,
 } from "../support/world.ts";
 
@@ -34,26 +34,18 @@ const SIGNS_OF_LIFE = new Set(["wait_for_lock"]);
 
 let ada: Agent;
 let workspace: string;
-let scenes = 0;
 
 beforeAll(async () => {
   ada = await world.organization();
   workspace = await world.workspace(ada);
 });
 
-async function newScene(): Promise<Scene> {
-  const number = ++scenes;
-  const member = await world.agent(ada, `member ${number}`);
-  const newcomer = await world.agent(ada, `newcomer ${number}`);
-  await world.setRole(ada, workspace, member, "editor");
-  const file = await newFile(ada, workspace, `/once/${number}.csv`);
-  const { lockId } = await lock(ada, file);
-  const { ticket } = await queue(ada, file);
-  return { workspace, file, lockId, ticket, member, newcomer, number };
-}
+const newScene = (): Promise<Scene> => makeScene({ world, owner: ada, workspace, folder: "/once/" });
 
 const freshKey = (): string => crypto.randomUUID();
-const clientFor = ({ operation }: Route): Client => (operation.permission === "operator" ? operator : ada.api);
+/** Whoever has a token needs no key. */
+const clientFor = ({ operation: { on } }: Route): Client =>
+  on === "deployment" ? operator : on === "token" ? operator.with(null) : ada.api;
 
 /** The answer without what says how long from now. */
 function lasting(answer: Answer): unknown {
