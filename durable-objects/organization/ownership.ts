@@ -107,6 +107,8 @@ export async function claimTransfer(
   }
   const fault = await claimFault(shell, call, found, claimant);
   if (!fault.ok) return fault;
+  const meanwhile = shell.replies.find<Claimed>(call);
+  if (meanwhile.ok && meanwhile.value !== null) return finished(shell, meanwhile.value);
   const current = shell.tables.transfer(id);
   if (current === null || current.state !== "open")
     return shell.refuse(call, { code: "ticket_spent", state: current?.state ?? "cancelled" });

@@ -102,6 +102,8 @@ const EXPECTED: Record<string, Row> = {
   revoke_access: ADMINS,
   who_can: ADMINS,
   what_can: ADMINS,
+  access_report: ADMINS,
+  organization_access_report: NONE,
 
   get_file: ALL,
   read_file: ALL,
