@@ -8,6 +8,7 @@ import type { FileView } from "../../src/domain/content.ts";
 import type { WorkspacePath } from "../../src/domain/ids.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
 import { ok, type Result } from "../../src/domain/result.ts";
+import { relayed } from "../relayed.ts";
 import { view } from "./contents.ts";
 import { honourOnly } from "./recall.ts";
 import type { FileShell } from "./shell.ts";
@@ -20,7 +21,7 @@ export async function takeName(shell: FileShell, record: FileRecord, call: Call)
   const named = await shell.workspace(record).register(call, { file: shell.id, path: record.path, version });
   if (!named.ok) {
     discard(shell);
-    return named;
+    return relayed(named);
   }
   shell.leases.accept(named.value);
   // The same request, sent twice at once, may have come first; or somebody who found the name already.
@@ -80,7 +81,7 @@ export async function rename(
   to: WorkspacePath,
 ): Promise<Result<FileView>> {
   const moved = await shell.workspace(record).relink(call, { file: shell.id, to });
-  if (!moved.ok) return moved;
+  if (!moved.ok) return relayed(moved);
   shell.adopt(moved.value);
   await honourOnly(shell, moved.value.epoch, OF_ALL, null);
   const before = shell.replies.find<Result<FileView>>(call);

@@ -21,6 +21,7 @@ import { Database } from "../sql.ts";
 import type { Change } from "./change.ts";
 import { nextDue } from "./dues.ts";
 import { Leases } from "../leases.ts";
+import { relayed } from "../relayed.ts";
 import { enqueue, spill } from "./outbox.ts";
 import { Sockets } from "./sockets.ts";
 import { type FileRecord, FileTables } from "./tables.ts";
@@ -127,7 +128,7 @@ export class FileShell {
     const before = this.replies.find<T>(call);
     if (!before.ok || before.value === null) return before;
     const lease = await this.askForLease(record, call.caller);
-    if (!lease.ok) return lease;
+    if (!lease.ok) return relayed(lease);
     const problem = beyond(lease.value, call);
     return problem === null ? before : this.refuse(call, problem);
   }
