@@ -9,7 +9,7 @@ import type { Answer, Client, Options } from "../support/http.ts";
 import { trySample } from "../support/samples.ts";
 import { newScene as makeScene, type Scene } from "../support/scene.ts";
 import { until } from "../support/until.ts";
-import { fileObject, operator, runAlarm, workspaceObject, world } from "../support/workerd.ts";
+import { fileObject, operator, organizationObject, runAlarm, workspaceObject, world } from "../support/workerd.ts";
 import {
   type Agent,
   askForLock,
@@ -62,9 +62,10 @@ async function timesDone(
   const made = answer?.as<Partial<FileView>>(200, 201, 202).fileId ?? file.fileId;
   for (const id of new Set([file.fileId, made])) await runAlarm(fileObject(id));
   await runAlarm(workspaceObject(workspace));
+  await runAlarm(organizationObject(ada.organization));
   const inWorkspace = await ada.api.get(`/api/workspaces/${workspace}/events`, { query: { action, limit: 1000 } });
   const about = (event: LoggedEvent): boolean =>
-    event.fileId === made || [member.id, newcomer.id].includes(String(event.detail["member"]));
+    event.fileId === made || [member.id, newcomer.id].includes(String(event.detail["principal"]));
   const ofScene = ["set_member", "remove_member"].includes(action) || ON_FILES.has(action) ? about : () => true;
   const inDirectory = await ada.api.get("/api/events", { query: { limit: 1000 } });
   const { events } = inWorkspace.as<{ events: LoggedEvent[] }>(200);
