@@ -6,7 +6,6 @@ import { concerns, type Whose } from "../src/domain/access/standing.ts";
 import { honours, type Lease } from "../src/domain/access/leases.ts";
 import type { KeyId } from "../src/domain/ids.ts";
 import { err, ok, type Result } from "../src/domain/result.ts";
-import { relayed } from "./relayed.ts";
 
 /** A recall that keeps overtaking the leases asked for is waited for at most this often. */
 const ATTEMPTS = 3;
@@ -35,7 +34,7 @@ export class Leases<L extends Lease> {
     }
     for (let attempt = 1; ; attempt++) {
       const answer = await ask();
-      if (!answer.ok) return relayed(answer);
+      if (!answer.ok) return answer;
       if (honours(answer.value, this.#mark(), Date.now())) return this.#keep(answer.value);
       if (attempt === ATTEMPTS) return err({ code: "unavailable", part: "workspace", retryAfterMs: 1000 });
     }

@@ -201,8 +201,8 @@ export class OrganizationObject extends DurableObject<Env> {
   async audit(call: OrganizationCall): Promise<Result<OrganizationAudit>> {
     const { tables, grants } = this.#shell;
     return this.#shell.act(call, {}, () => ({
-      principals: tables.principals("", LIMITS.PRINCIPALS_MAX),
       keys: tables.allKeys(),
+      roles: tables.roles(),
       grants: grants.all(),
       history: grants.history(),
     }));

@@ -4,7 +4,6 @@ import type { Call } from "../../src/domain/calls.ts";
 import type { Announced, FileView, NewFile } from "../../src/domain/content.ts";
 import type { WorkspaceId, WorkspacePath } from "../../src/domain/ids.ts";
 import { err, ok, type Result } from "../../src/domain/result.ts";
-import { relayed } from "../relayed.ts";
 import { announceBlob, answeredBefore, blankRecord, stageFile, view } from "./contents.ts";
 import { takeName } from "./naming.ts";
 import { beyond, type FileShell } from "./shell.ts";
@@ -52,7 +51,7 @@ export async function beginCreation(
   if (known !== null) return err({ code: "unavailable", part: "file", retryAfterMs: 1000 });
   const blank = blankRecord(call, { workspace, path });
   const lease = await shell.askForLease(blank, call.caller);
-  if (!lease.ok) return relayed(lease);
+  if (!lease.ok) return lease;
   const problem = beyond(lease.value, call);
   if (problem !== null) return err(problem);
   shell.create(blank, () => undefined);

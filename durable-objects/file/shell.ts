@@ -15,13 +15,13 @@ import { wakes } from "../../src/domain/locks/wakes.ts";
 import type { Permission } from "../../src/domain/permissions.ts";
 import type { Problem } from "../../src/domain/problems.ts";
 import { type Err, err, ok, type Result } from "../../src/domain/result.ts";
+import { plain } from "../../src/platform/objects.ts";
 import { Alarm } from "../alarm.ts";
 import { Replies } from "../replies.ts";
 import { Database } from "../sql.ts";
 import type { Change } from "./change.ts";
 import { nextDue } from "./dues.ts";
 import { Leases } from "../leases.ts";
-import { relayed } from "../relayed.ts";
 import { enqueue, spill } from "./outbox.ts";
 import { Sockets } from "./sockets.ts";
 import { type FileRecord, FileTables } from "./tables.ts";
@@ -128,13 +128,13 @@ export class FileShell {
     const before = this.replies.find<T>(call);
     if (!before.ok || before.value === null) return before;
     const lease = await this.askForLease(record, call.caller);
-    if (!lease.ok) return relayed(lease);
+    if (!lease.ok) return lease;
     const problem = beyond(lease.value, call);
     return problem === null ? before : this.refuse(call, problem);
   }
 
   async askForLease(record: FileRecord, caller: Caller): Promise<Result<AccessLease>> {
-    return this.workspace(record).grantLease(caller, this.id, record.path);
+    return plain(this.workspace(record).grantLease(caller, this.id, record.path));
   }
 
   #liveFor(call: Call): Result<FileRecord> {

@@ -8,6 +8,7 @@ import { isScoped, UNSCOPED } from "../../src/domain/access/scopes.ts";
 import type { Kept, Principal, Transfer } from "../../src/domain/organizations.ts";
 import type { OrganizationRole, Role } from "../../src/domain/permissions.ts";
 import { err, ok, type Result } from "../../src/domain/result.ts";
+import { plain } from "../../src/platform/objects.ts";
 import { addKey, enter, isFull } from "./principals.ts";
 import { ofPrincipal, type OrganizationShell } from "./shell.ts";
 
@@ -180,7 +181,9 @@ async function finishTransfer(shell: OrganizationShell, transfer: Transfer): Pro
   if (workspace === null) await shell.settle(ofPrincipal(from), claimedBy);
   else {
     const call = ownershipCall(shell, claimedBy);
-    const passed = await shell.workspace(workspace).setOwner(call, { from, to: claimedBy, keep: keep as Role | null });
+    const passed = await plain(
+      shell.workspace(workspace).setOwner(call, { from, to: claimedBy, keep: keep as Role | null }),
+    );
     if (!passed.ok) throw new Error(`ownership not passed: ${passed.problem.code}`);
   }
   if (shell.tables.transfer(transfer.id)?.state === "passing")

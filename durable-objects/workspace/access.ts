@@ -11,6 +11,7 @@ import { LIMITS } from "../../src/domain/limits.ts";
 import type { Permission } from "../../src/domain/permissions.ts";
 import { err, ok, type Result } from "../../src/domain/result.ts";
 import type { GrantView, NewGrant } from "../../src/domain/workspaces.ts";
+import { plain } from "../../src/platform/objects.ts";
 import { newGrantId } from "../../src/platform/ids.ts";
 import type { Opened, WorkspaceShell } from "./shell.ts";
 
@@ -133,7 +134,7 @@ export async function findSubject(shell: WorkspaceShell, call: Call, to: Subject
   if (!first.ok) return first;
   const present = shell.present(call, first.value);
   if (!present.ok) return present;
-  const found = to === EVERYONE ? null : await shell.organization(present.value).find(to);
+  const found = to === EVERYONE ? null : await plain(shell.organization(present.value).find(to));
   const standing = await shell.standingOf(call.caller);
   if (!standing.ok) return standing;
   const isOwner = found?.role === "owner" || to === shell.record?.owner;

@@ -8,6 +8,7 @@ import type { Roster, Standing } from "../../src/domain/access/standing.ts";
 import type { PrincipalId } from "../../src/domain/ids.ts";
 import { err, type Result } from "../../src/domain/result.ts";
 import type { Access, AccessAt, GrantView } from "../../src/domain/workspaces.ts";
+import { plain } from "../../src/platform/objects.ts";
 import { admitAt, viewOf } from "./access.ts";
 import type { WorkspaceShell } from "./shell.ts";
 
@@ -77,7 +78,7 @@ async function roster(shell: WorkspaceShell, call: Call): Promise<Result<{ peopl
   if (!first.ok) return first;
   const present = shell.present(call, first.value);
   if (!present.ok) return present;
-  const people = await shell.organization(present.value).roster();
+  const people = await plain(shell.organization(present.value).roster());
   const standing = await shell.standingOf(call.caller);
   if (!standing.ok) return standing;
   return people === null

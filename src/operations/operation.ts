@@ -51,6 +51,8 @@ export interface ContentAnswer {
   source: ContentSource;
 }
 
+export type Row = Record<string, string | number | null>;
+
 interface Declaration<In extends z.ZodObject, Out> {
   /** snake_case; also the action of its events. */
   name: string;
@@ -66,6 +68,8 @@ interface Declaration<In extends z.ZodObject, Out> {
   takesContent?: true;
   /** The success's status, by the answer. */
   status?(answer: Out): number;
+  /** The answer as a table, for those who ask for one: each row has the same fields. */
+  rows?: (answer: Out) => Row[];
 }
 
 interface JsonAnswer<Out extends z.ZodType> {

@@ -7,7 +7,7 @@ import { ok } from "../domain/result.ts";
 import { ID_BYTES, newKeyId, newOrganizationId, newPrincipalId } from "../platform/ids.ts";
 import { sha256, toBase64Url } from "../platform/encoding.ts";
 import { mintKey } from "../platform/keys.ts";
-import { organizationStub, reach, workspaceStub } from "../platform/objects.ts";
+import { organizationStub, plain, reach, workspaceStub } from "../platform/objects.ts";
 import { event, eventFilters, readEvents } from "./events.ts";
 import { deploymentOperation, organizationOperation } from "./operation.ts";
 import { principal, showPrincipal } from "./principals.ts";
@@ -43,7 +43,7 @@ const createOrganization = deploymentOperation({
       key: once === null ? newKeyId() : await derivedId<never>("key_", once),
     };
     const made = await reach("organization", repeatable, async () =>
-      ok(await organizationStub(env, organization).initialize({ organization, name: input.name, owner })),
+      ok(await plain(organizationStub(env, organization).initialize({ organization, name: input.name, owner }))),
     );
     if (!made.ok) return made;
     const key = await mintKey(env.SIGNING_SECRET, { organization, principal: id, key: made.value.key });

@@ -82,6 +82,8 @@ export const SAMPLES: Record<string, (scene: Scene) => Sample | Promise<Sample>>
   }),
   who_can: ({ file }) => ({ query: { path: file.path } }),
   what_can: ({ member }) => ({ params: { principalId: member.id } }),
+  access_report: () => ({}),
+  organization_access_report: () => ({}),
 
   get_file: () => ({}),
   read_file: () => ({}),
