@@ -108,17 +108,16 @@ export async function rotateKey(
   const fault = shell.isRepeated(call) ? null : rotationFault(shell, opened, key, end);
   if (fault !== null) return shell.refuse(call, fault);
   const oldEnd = Math.min(now + overlapMs, key.expiresAt ?? Infinity);
-  return shell.take(
-    call,
-    { key: id, next, overlapMs },
-    overlapMs < LIMITS.STANDING_LEASE_MS ? ofKey(key.principal, id) : null,
-    () => {
-      const { name, scopes, principal } = key;
-      shell.tables.saveKey({ ...key, expiresAt: oldEnd });
-      addKey(shell, principal, next, { name, scopes, expiresAt: end }, call.caller.principal);
-      return keyOf(shell, next);
-    },
-  );
+  const detail = { key: id, next, overlapMs };
+  const work = () => {
+    const { name, scopes, principal } = key;
+    shell.tables.saveKey({ ...key, expiresAt: oldEnd });
+    addKey(shell, principal, next, { name, scopes, expiresAt: end }, call.caller.principal);
+    return keyOf(shell, next);
+  };
+  // What others hold of the old key is over by then.
+  if (overlapMs >= LIMITS.STANDING_LEASE_MS) return shell.once(call, detail, work);
+  return shell.change(call, detail, ofKey(key.principal, id), work);
 }
 
 function rotationFault(shell: OrganizationShell, opened: Opened, key: KeyView, end: number | null): Problem | null {
@@ -133,7 +132,7 @@ export async function revokeKey(shell: OrganizationShell, call: OrganizationCall
   if (!found.ok) return found;
   const { key } = found.value;
   if (!shell.isRepeated(call) && key.revokedAt !== null) return shell.refuse(call, { code: "key_ended" });
-  return shell.take(call, { key: id, principal: key.principal }, ofKey(key.principal, id), () => {
+  return shell.change(call, { key: id, principal: key.principal }, ofKey(key.principal, id), () => {
     const revoked = { ...key, revokedAt: Date.now(), revokedBy: call.caller.principal };
     shell.tables.saveKey(revoked);
     return revoked;

@@ -103,7 +103,10 @@ export type Kept = Role | OrganizationRole | null;
 export interface Transfer {
   id: TransferId;
   workspace: WorkspaceId | null;
+  /** Who owned it when it was offered. */
   from: PrincipalId;
+  /** Who offered it: its owner, or of a workspace an owner of the organization. */
+  by: PrincipalId;
   /** The only one who may claim it; null: any human. */
   to: PrincipalId | null;
   keep: Kept;

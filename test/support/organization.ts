@@ -3,7 +3,7 @@
 
 import { expect } from "vitest";
 import type { Answer, Options } from "./http.ts";
-import { organizationObject, runAlarm } from "./workerd.ts";
+import { operator, organizationObject, runAlarm } from "./workerd.ts";
 import type { Agent, LoggedEvent, OrganizationRole } from "./world.ts";
 
 export interface Principal {
@@ -103,4 +103,46 @@ export async function expectRefused(
   const code = outcome.slice(outcome.indexOf(" ") + 1);
   expect((await logOf(owner, action, "refused")).slice(logged.length)).toMatchObject([{ action, code }]);
   return answer;
+}
+
+export interface Invitation {
+  id: string;
+  principalId: string;
+  kind: "agent" | "human";
+  name: string;
+  role: OrganizationRole;
+  state: string;
+}
+
+export interface Joined {
+  organizationId: string;
+  principal: Principal;
+  key: string;
+}
+
+/** Somebody to join: an open invitation and its token. */
+export interface Invited {
+  invitation: Invitation;
+  token: string;
+}
+
+export const askToInvite = ({ api }: Agent, terms: object, options: Options = {}): Promise<Answer> =>
+  api.post("/api/invitations", { json: { name: "somebody", ...terms }, ...options });
+
+export async function invite(agent: Agent, terms: object = {}): Promise<Invited> {
+  return (await askToInvite(agent, terms)).as<Invited>(201);
+}
+
+/** As somebody who has nothing but the token. */
+export const accept = (token: string, terms: object = {}, options: Options = {}): Promise<Answer> =>
+  operator.with(null).post("/api/invitations/accept", { json: { token, ...terms }, ...options });
+
+export const joined = (answer: Answer): Agent => {
+  const { organizationId, principal, key } = answer.as<Joined>(201);
+  return { id: principal.id, organization: organizationId, name: principal.name, api: operator.with(key) };
+};
+
+/** A human who has joined. */
+export async function human(inviter: Agent, name: string, role: OrganizationRole = "member"): Promise<Agent> {
+  return joined(await accept((await invite(inviter, { name, role })).token));
 }

@@ -100,9 +100,14 @@ let workspace: string;
 
 beforeAll(async () => {
   ada = await world.organization();
+  await newStage();
+});
+
+/** One for each group of tests: a recall calls back so many files at most, and waits for more. */
+async function newStage(): Promise<void> {
   workspace = await world.workspace(ada);
   stage = { world, owner: ada, workspace, folder: "/team/" };
-});
+}
 
 /** An owner, be it another one, with a scoped key in hand. */
 const withKey = async (scopes: Scopes, whose?: Agent): Promise<Agent> =>
@@ -133,6 +138,7 @@ function expected({ operation: { name } }: Route, may: string[]): string {
 describe.each(Object.entries(KINDS))("%s", (_, { scopes, may }) => {
   let key: Agent;
   beforeAll(async () => {
+    await newStage();
     key = await withKey(scopes(workspace), ada);
   });
 
@@ -154,6 +160,7 @@ test("what the kinds may do, are operations of the registry", () => {
 });
 
 describe("never with a key that has scopes", () => {
+  beforeAll(newStage);
   const POWERS = [
     "create_key",
     "rotate_key",
