@@ -135,6 +135,10 @@ async function logOf(admin: Agent, workspace: string, files: string[]): Promise<
   return eventsAt(admin, `/api/workspaces/${workspace}/events`);
 }
 
+const lineOf = (where: string) => (event: LoggedEvent) =>
+  [event.agent, event.action, event.fileId ?? where, event.code].join(" ");
+const isRefused = ({ outcome }: LoggedEvent): boolean => outcome === "refused";
+
 async function organizationLogOf(admin: Agent): Promise<LoggedEvent[]> {
   await runAlarm(organizationObject(admin.organization));
   return eventsAt(admin, "/api/events");
@@ -223,12 +227,9 @@ describe("each role may do what it is for, and nothing else", () => {
   });
 
   test("each refusal is in the audit log, once and with its code", async () => {
-    const line = (where: string) => (event: LoggedEvent) =>
-      [event.agent, event.action, event.fileId ?? where, event.code].join(" ");
-    const isRefused = ({ outcome }: LoggedEvent): boolean => outcome === "refused";
     const seen = [
-      ...(await logOf(owner, workspace, files)).filter(isRefused).map(line("workspace")),
-      ...(await organizationLogOf(owner)).filter(isRefused).map(line("organization")),
+      ...(await logOf(owner, workspace, files)).filter(isRefused).map(lineOf("workspace")),
+      ...(await organizationLogOf(owner)).filter(isRefused).map(lineOf("organization")),
     ];
     expect(seen.sort()).toEqual(refusals.toSorted());
   });
@@ -343,8 +344,8 @@ describe("a right that was taken away", () => {
 
   interface Taking {
     outcome: string;
-    take(): Promise<void>;
-    giveBack(): Promise<void>;
+    take: () => Promise<void>;
+    giveBack: () => Promise<void>;
   }
   const pausing = (what: "pause" | "resume") => async (): Promise<void> => {
     (
@@ -358,21 +359,21 @@ describe("a right that was taken away", () => {
     "made a viewer": { outcome: NO, take: () => world.setRole(ada, workspace, ben, "viewer"), giveBack: asEditor },
     "denied it in the folder": {
       outcome: NO,
-      async take() {
+      take: async () => {
         const permissions = ["files:write", "locks:acquire"];
         denial = await makeGrant(ada, workspace, { path: "/recalled/", to: ben.id, effect: "deny", permissions });
       },
-      async giveBack() {
+      giveBack: async () => {
         (await ada.api.delete(`/api/workspaces/${workspace}/grants/${denial}`)).must(200);
       },
     },
     paused: { outcome: "403 paused", take: pausing("pause"), giveBack: pausing("resume") },
   };
 
-  describe.each(Object.entries(TAKEN))("of a member that is %s", (_, { outcome, take, giveBack }) => {
-    const queueOf = async (file: FileView) => (await locksOf(ada, file)).queue.map(({ holder }) => holder);
-    const holdersOf = async (file: FileView) => (await locksOf(ada, file)).locks.map(({ holder }) => holder);
+  const queueOf = async (file: FileView) => (await locksOf(ada, file)).queue.map(({ holder }) => holder);
+  const holdersOf = async (file: FileView) => (await locksOf(ada, file)).locks.map(({ holder }) => holder);
 
+  describe.each(Object.entries(TAKEN))("of a member that is %s", (_, { outcome, take, giveBack }) => {
     test("while its request waits in the queue: with the answer it has left it, and is told", async () => {
       const file = await fresh();
       const held = await lock(ada, file);
