@@ -4,7 +4,7 @@
 import { isFor } from "../../src/domain/access/rights.ts";
 import { wallAgainst } from "../../src/domain/access/scopes.ts";
 import { type Roster, type Standing, type Whose } from "../../src/domain/access/standing.ts";
-import type { Called, Caller, OrganizationCall } from "../../src/domain/calls.ts";
+import type { Caller, OrganizationCall } from "../../src/domain/calls.ts";
 import type { EventDetail, Unnumbered } from "../../src/domain/events.ts";
 import type { KeyId, PrincipalId, WorkspaceId } from "../../src/domain/ids.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
@@ -77,15 +77,6 @@ export class OrganizationShell extends Journal {
     if (wall !== null && call.permission !== "self:read") return this.refuse(call, { code: "key_scope", wall });
     this.noteUse(key);
     return opened;
-  }
-
-  /**
-   * Whether this very request was done before, so that it is answered again whatever has changed since. An
-   * Idempotency-Key used for something else counts too: `once` refuses it.
-   */
-  isRepeated(call: Called): boolean {
-    const before = this.replies.find(call);
-    return !before.ok || before.value !== null;
   }
 
   /** One operation: let in, answered again if answered before, else work and event in one transaction. */
