@@ -28,7 +28,7 @@ import type {
 } from "../src/domain/organizations.ts";
 import type { OrganizationRole, Permission } from "../src/domain/permissions.ts";
 import type { Problem } from "../src/domain/problems.ts";
-import type { Result } from "../src/domain/result.ts";
+import { err, ok, type Result } from "../src/domain/result.ts";
 import {
   createGroup,
   deleteGroup,
@@ -73,7 +73,11 @@ export class OrganizationObject extends DurableObject<Env> {
   // ── the organization itself ────────────────────────────────────────────────────────────────────────────────────
 
   /** Creates the organization with its first agent, which owns it. Repeating it answers the same again. */
-  async initialize({ organization, name, owner }: NewOrganization): Promise<{ principal: Principal; key: KeyId }> {
+  async initialize({
+    organization,
+    name,
+    owner,
+  }: NewOrganization): Promise<Result<{ principal: Principal; key: KeyId }>> {
     const shell = this.#shell;
     if (shell.record === null) {
       const by = { organization, principal: owner.principal, key: owner.key };
@@ -87,8 +91,8 @@ export class OrganizationObject extends DurableObject<Env> {
       });
     }
     const principal = shell.tables.principal(owner.principal);
-    if (principal === null) throw new Error("an organization is not created twice");
-    return { principal, key: owner.key };
+    const isSame = principal?.name === owner.name && shell.record?.name === name;
+    return isSame ? ok({ principal, key: owner.key }) : err({ code: "idempotency_key_reused" });
   }
 
   async view(call: OrganizationCall): Promise<Result<OrganizationView>> {
@@ -207,8 +211,8 @@ export class OrganizationObject extends DurableObject<Env> {
   async audit(call: OrganizationCall): Promise<Result<OrganizationAudit>> {
     const { tables, grants } = this.#shell;
     return this.#shell.act(call, {}, () => ({
-      principals: tables.principals("", LIMITS.PRINCIPALS_MAX),
       keys: tables.allKeys(),
+      roles: tables.roles(),
       grants: grants.all(),
       history: grants.history(),
     }));

@@ -14,6 +14,7 @@ import type { OrganizationRole, Role } from "../../src/domain/permissions.ts";
 import type { Problem } from "../../src/domain/problems.ts";
 import { err, ok, type Result } from "../../src/domain/result.ts";
 import { newTransferId } from "../../src/platform/ids.ts";
+import { plain } from "../../src/platform/objects.ts";
 import { addKey, enter, isFull } from "./principals.ts";
 import { ofPrincipal, type OrganizationShell } from "./shell.ts";
 
@@ -185,7 +186,7 @@ async function finishTransfer(shell: OrganizationShell, transfer: Transfer): Pro
     await Promise.all([from, claimedBy].map((whom) => shell.settle(ofPrincipal(whom), claimedBy)));
   } else {
     const change = { from, to: claimedBy, keep: keep as Role | null };
-    const told = await shell.workspace(workspace).setOwner(ownershipCall(shell, id, claimedBy), change);
+    const told = await plain(shell.workspace(workspace).setOwner(ownershipCall(shell, id, claimedBy), change));
     if (!told.ok) throw new Error(`ownership not passed: ${told.problem.code}`);
   }
   shell.tables.saveTransfer({ ...transfer, state: "claimed" });

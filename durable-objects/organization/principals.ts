@@ -56,7 +56,7 @@ export function addKey(
 }
 
 /** Another principal that the caller may change: it is not above the caller, and not the caller. */
-export function someoneElse(shell: OrganizationShell, call: OrganizationCall, id: PrincipalId): Result<Principal> {
+function someoneElse(shell: OrganizationShell, call: OrganizationCall, id: PrincipalId): Result<Principal> {
   const opened = shell.open(call);
   if (!opened.ok) return opened;
   const other = shell.tables.principal(id);

@@ -20,32 +20,49 @@ import type { Permission } from "../../src/domain/permissions.ts";
 import type { Problem } from "../../src/domain/problems.ts";
 import { err, ok, type Result } from "../../src/domain/result.ts";
 import type { GrantView, NewGrant } from "../../src/domain/workspaces.ts";
+import { plain } from "../../src/platform/objects.ts";
 import { newGrantId } from "../../src/platform/ids.ts";
-import { holds, type WorkspaceShell } from "./shell.ts";
+import { holds, type Opened, type WorkspaceShell } from "./shell.ts";
 
 /** Whose leases a change to a grant bears on. */
 export const whoseOf = (to: Subject): Whose =>
   to === EVERYONE || to.startsWith("grp_") ? OF_ALL : { principal: to as PrincipalId, key: null };
 
-/** What a path names: the whole workspace, a folder, or the file that is there. */
-export function resourceAt(shell: WorkspaceShell, path: string | null): Result<Resource> {
-  if (path === null || path === "/") return ok({ level: "workspace" });
-  if (path.endsWith("/")) return ok({ level: "folder", folder: path });
+/** What a path names: the whole workspace, a folder, or the file that is there; null when none is. */
+function resourceAt(shell: WorkspaceShell, path: string | null): Resource | null {
+  if (path === null || path === "/") return { level: "workspace" };
+  if (path.endsWith("/")) return { level: "folder", folder: path };
   const file = shell.tables.entryAt(path as WorkspacePath)?.file;
-  return file === undefined ? err({ code: "not_found", what: "file" }) : ok({ level: "file", file });
+  return file === undefined ? null : { level: "file", file };
+}
+
+/** Lets a caller in at a path. That nothing is there is said only to those who may ask there. */
+export function admitAt(
+  shell: WorkspaceShell,
+  call: Call,
+  standing: Standing,
+  path: string | null,
+): Result<Opened & { on: Resource }> {
+  const on = resourceAt(shell, path);
+  const opened = shell.admit(call, standing, on === null ? { path, file: null } : shell.targetOf(on));
+  if (!opened.ok) return opened;
+  return on === null ? err({ code: "not_found", what: "file" }) : ok({ ...opened.value, on });
 }
 
 /** What is on a path and below it, of the grants that stand. */
 export async function listGrants(shell: WorkspaceShell, call: Call, path: string | null): Promise<Result<GrantView[]>> {
   const standing = await shell.standingOf(call.caller);
   if (!standing.ok) return standing;
-  const on = resourceAt(shell, path);
-  if (!on.ok) return on;
-  const opened = shell.admit(call, standing.value, shell.targetOf(on.value));
+  const opened = admitAt(shell, call, standing.value, path);
   if (!opened.ok) return opened;
   const views = shell.grants.all().map((grant) => viewOf(shell, grant));
-  const found = views.filter((grant) => path === null || path === "/" || (grant.path ?? "/").startsWith(path));
-  return shell.once(call, { path }, () => found);
+  return shell.once(call, { path }, () => views.filter((grant) => isWithin(grant.path, path)));
+}
+
+/** Below a file there is nothing, whatever other names begin like its own. */
+function isWithin(granted: string | null, path: string | null): boolean {
+  if (path === null || path === "/") return true;
+  return path.endsWith("/") ? (granted?.startsWith(path) ?? false) : granted === path;
 }
 
 export function viewOf(shell: WorkspaceShell, grant: Grant): GrantView {
@@ -56,16 +73,14 @@ export function viewOf(shell: WorkspaceShell, grant: Grant): GrantView {
 export async function grant(shell: WorkspaceShell, call: Call, asked: NewGrant): Promise<Result<GrantView>> {
   const known = await findSubject(shell, call, asked.to);
   if (!known.ok) return known;
-  const on = resourceAt(shell, asked.path);
-  if (!on.ok) return on;
-  const opened = shell.admit(call, known.value.standing, shell.targetOf(on.value));
-  if (!opened.ok) return opened;
   const { standing } = known.value;
-  const fault = shell.isRepeated(call) ? null : grantFault(shell, known.value, asked, on.value);
+  const opened = admitAt(shell, call, standing, asked.path);
+  if (!opened.ok) return opened;
+  const fault = shell.isRepeated(call) ? null : grantFault(shell, known.value, asked, opened.value.on);
   if (fault !== null) return shell.refuse(call, fault);
   const permissions = permissionsOf(asked.bundle, standing.roles);
   const { path, ...rest } = asked;
-  const made: Grant = { ...rest, id: newGrantId(), on: on.value, by: call.caller.principal, at: Date.now() };
+  const made: Grant = { ...rest, id: newGrantId(), on: opened.value.on, by: call.caller.principal, at: Date.now() };
   const whose = asked.effect === "deny" ? whoseOf(asked.to) : null;
   return shell.take(call, { ...describe(made), path, permissions: permissions.join(" ") }, whose, () => {
     shell.grants.save(made);
@@ -159,7 +174,7 @@ export async function findSubject(shell: WorkspaceShell, call: Call, to: Subject
   if (!first.ok) return first;
   const present = shell.present(call, first.value);
   if (!present.ok) return present;
-  const found = to === EVERYONE ? null : await shell.organization(present.value).find(to);
+  const found = to === EVERYONE ? null : await plain(shell.organization(present.value).find(to));
   const standing = await shell.standingOf(call.caller);
   if (!standing.ok) return standing;
   const isOwner = found?.role === "owner" || to === shell.record?.owner;

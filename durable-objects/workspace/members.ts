@@ -8,6 +8,7 @@ import type { PrincipalId } from "../../src/domain/ids.ts";
 import { ROLE_PERMISSIONS, ROLES, type Role } from "../../src/domain/permissions.ts";
 import { err, ok, type Result } from "../../src/domain/result.ts";
 import type { Member } from "../../src/domain/workspaces.ts";
+import { plain } from "../../src/platform/objects.ts";
 import { newGrantId } from "../../src/platform/ids.ts";
 import { beyondOwn, findSubject, rightsToGive, whoseOf } from "./access.ts";
 import type { WorkspaceShell } from "./shell.ts";
@@ -40,7 +41,7 @@ const membership = (to: PrincipalId, role: Role, by: PrincipalId, at: number): G
 export async function members(shell: WorkspaceShell, call: Call): Promise<Result<Member[]>> {
   const opened = await shell.open(call);
   if (!opened.ok) return opened;
-  const roster = await shell.organization(opened.value.record).roster();
+  const roster = await plain(shell.organization(opened.value.record).roster());
   const nameOf = (id: PrincipalId) => roster?.principals.find(({ principal }) => principal === id)?.name ?? null;
   return shell.act(call, {}, ({ record }) => {
     const { owner, createdAt } = record;

@@ -13,6 +13,7 @@ import { LIMITS } from "../../src/domain/limits.ts";
 import type { Permission } from "../../src/domain/permissions.ts";
 import type { Problem } from "../../src/domain/problems.ts";
 import { type Err, err, ok, type Result } from "../../src/domain/result.ts";
+import { plain } from "../../src/platform/objects.ts";
 import { GrantTable } from "../grants.ts";
 import { Journal } from "../journal/journal.ts";
 import { Leases } from "../leases.ts";
@@ -63,7 +64,7 @@ export class WorkspaceShell extends Journal {
   async standingOf(caller: Caller): Promise<Result<Standing>> {
     const { record } = this;
     if (record === null || record.organization !== caller.organization) return NOT_FOUND;
-    return this.standings.get(caller, () => this.organization(record).grantStanding(caller, this.id));
+    return this.standings.get(caller, () => plain(this.organization(record).grantStanding(caller, this.id)));
   }
 
   /** Lets a caller in who holds the operation's right there. Those who hold none learn nothing, not even that it exists. */

@@ -103,7 +103,13 @@ function requestBody(operation: Operation, fields: string[], properties: Json, r
   return { requestBody: { required: needed.length > 0, content: { "application/json": { schema } } } };
 }
 
+const TABLES: Json = {
+  "text/csv": { schema: { type: "string" } },
+  "application/x-ndjson": { schema: { type: "string" } },
+};
+
 function answerContent(operation: Operation): Json {
   if (operation.on === "content") return BYTES;
-  return { "application/json": { schema: z.toJSONSchema(operation.output, { unrepresentable: "any" }) } };
+  const json = { "application/json": { schema: z.toJSONSchema(operation.output, { unrepresentable: "any" }) } };
+  return operation.rows === undefined ? json : { ...json, ...TABLES };
 }
