@@ -1,7 +1,7 @@
 // Grants in a workspace: on the whole, on folders and on files, until some time, against somebody; that nobody gives or
 // takes more than they hold, and that what is said of everybody's access is what happens.
 
-import { evictDurableObject } from "cloudflare:test";
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import {
   askToGrant,
@@ -167,6 +167,28 @@ describe("a grant", () => {
     await past(end);
     for (const file of [plan, notes]) expect((await write(ben, file)).status).toBe(404);
     expect((await whoCan(owner, workspace))[ben.id]).toBeUndefined();
+  });
+
+  test("that has run out does not count against their limit", async () => {
+    const plant = (until: number | null) =>
+      runInDurableObject(workspaceObject(workspace), (_, { storage }) => {
+        storage.sql.exec(
+          `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1999)
+           INSERT INTO grants (id, level, target, subject, effect, role, until, by, at)
+           SELECT 'grt_x' || i || ?, 'folder', '/x/', 'everyone', 'allow', 'viewer', ?, ?, 0 FROM n`,
+          until === null ? "lasting" : "ended",
+          until,
+          owner.id,
+        );
+      });
+    await plant(Date.now() - 1);
+    await evictDurableObject(workspaceObject(workspace));
+    await grant(lead, workspace, { to: ben.id, role: "viewer", path: "/team/" });
+    expect((await grantsOf(owner, workspace)).map(({ to }) => to)).toEqual([lead.id, ben.id]);
+    await plant(null);
+    await evictDurableObject(workspaceObject(workspace));
+    const refused = await askToGrant(lead, workspace, { to: cyd.id, role: "viewer" });
+    expect(refused.problem).toMatchObject({ code: "too_many", what: "grants", limit: 2000 });
   });
 
   test("ended is honoured nowhere when that is answered: leases, locks, and the queue", async () => {
