@@ -144,6 +144,15 @@ export class OrganizationShell extends Journal {
     return done;
   }
 
+  /**
+   * Refuses what was done before. Its answer may have been lost before everyone had heard of it, so that comes first:
+   * who is told that something has ended may rely on it.
+   */
+  async refuseAsDone(call: OrganizationCall, whose: Whose, problem: Problem): Promise<Err<Problem>> {
+    await this.settle(whose, call.caller.principal);
+    return this.refuse(call, problem);
+  }
+
   /** To be called within the transaction that changes something. */
   beginRecall(whose: Whose): void {
     if (this.record === null) return;

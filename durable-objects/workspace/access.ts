@@ -101,7 +101,7 @@ function grantFault(
   const own = effect === "deny" ? shell.rightsOf(standing, shell.targetOf(on)) : rightsToGive(shell, standing, on);
   const beyond = notHeld(own, permissions, until);
   if (beyond.length > 0) return { code: "exceeds_own_rights", permissions: beyond };
-  const isFull = shell.grants.all().length >= LIMITS.GRANTS_MAX;
+  const isFull = shell.grants.inForce(Date.now()).length >= LIMITS.GRANTS_MAX;
   return isFull ? { code: "too_many", what: "grants", limit: LIMITS.GRANTS_MAX } : null;
 }
 

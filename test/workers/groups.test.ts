@@ -403,3 +403,27 @@ describe("roles in the organization", () => {
     ).toHaveLength(1);
   });
 });
+
+describe("names", () => {
+  test("are kept as they are given, whatever they are written in", async () => {
+    const names = [
+      "☂ ünïcode 編集",
+      "𝕏".repeat(50),
+      "'; DROP TABLE principals; --",
+      "null",
+      "{}",
+      "<b>x</b>",
+      "%00",
+      "-1",
+    ];
+    for (const name of names) {
+      const agent = await world.agent(owner, name);
+      const group = await newGroup(owner, name, [agent]);
+      expect((await principalsOf(owner)).find(({ id }) => id === agent.id)?.name).toBe(name);
+      expect((await groupsOf(owner)).find(({ id }) => id === group.id)).toMatchObject({ name, members: [agent.id] });
+      expect((await logOf(owner, "create_group")).at(-1)?.detail).toMatchObject({ name });
+    }
+    const answer = await owner.api.post("/api/groups", { json: { name: "x".repeat(100_000) } });
+    expect(answer.outcome).toBe("413 content_too_large");
+  });
+});
