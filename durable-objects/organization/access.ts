@@ -39,7 +39,8 @@ export async function deleteGroup(
   const opened = shell.open(call);
   if (!opened.ok) return opened;
   const group = findGroup(shell, id);
-  if (group === null && !shell.isRepeated(call)) return shell.refuse(call, { code: "not_found", what: "group" });
+  if (group === null && !shell.isRepeated(call))
+    return shell.refuseAsDone(call, OF_ALL, { code: "not_found", what: "group" });
   if (group !== null && changesOneself(opened.value, group.members)) return shell.refuse(call, { code: "not_oneself" });
   return shell.change(call, { group: id, name: group?.name ?? null }, OF_ALL, () => {
     shell.tables.removeGroup(id);
@@ -58,7 +59,8 @@ export async function setGroupMember(
   const group = findGroup(shell, id);
   if (group === null) return shell.refuse(call, { code: "not_found", what: "group" });
   const isKnown = isIn ? shell.tables.principal(principal) !== null : group.members.includes(principal);
-  if (!isKnown && !shell.isRepeated(call)) return shell.refuse(call, { code: "not_found", what: "principal" });
+  if (!isKnown && !shell.isRepeated(call))
+    return shell.refuseAsDone(call, ofPrincipal(principal), { code: "not_found", what: "principal" });
   if (changesOneself(opened.value, [principal])) return shell.refuse(call, { code: "not_oneself" });
   return shell.change(call, { group: id, principal }, ofPrincipal(principal), () => {
     if (isIn) shell.tables.addToGroup(id, principal);
@@ -148,7 +150,7 @@ function grantFault(shell: OrganizationShell, opened: Opened, asked: NewOrganiza
   if (permissions.length === 0) return { code: "not_found", what: "role" };
   const beyond = notHeld(ownRights(shell, opened), permissions, asked.until);
   if (beyond.length > 0) return { code: "exceeds_own_rights", permissions: beyond };
-  const isFull = shell.grants.all().length >= LIMITS.GRANTS_MAX;
+  const isFull = shell.grants.inForce(Date.now()).length >= LIMITS.GRANTS_MAX;
   return isFull ? { code: "too_many", what: "grants", limit: LIMITS.GRANTS_MAX } : null;
 }
 
@@ -161,8 +163,9 @@ export async function revokeOnAll(
   if (!opened.ok) return opened;
   const isRepeated = shell.isRepeated(call);
   const found = shell.grants.history().find((grant) => grant.id === id);
-  if (found === undefined || (!isRepeated && shell.grants.find(id) === null))
-    return shell.refuse(call, { code: "not_found", what: "grant" });
+  if (found === undefined) return shell.refuse(call, { code: "not_found", what: "grant" });
+  if (!isRepeated && shell.grants.find(id) === null)
+    return shell.refuseAsDone(call, whoseOf(found.to), { code: "not_found", what: "grant" });
   const { bundle, effect, until, to } = found;
   const permissions = permissionsOf(bundle, shell.tables.roles());
   const own = ownRights(shell, opened.value);

@@ -131,7 +131,8 @@ export async function revokeKey(shell: OrganizationShell, call: OrganizationCall
   const found = openKey(shell, call, id);
   if (!found.ok) return found;
   const { key } = found.value;
-  if (!shell.isRepeated(call) && key.revokedAt !== null) return shell.refuse(call, { code: "key_ended" });
+  if (!shell.isRepeated(call) && key.revokedAt !== null)
+    return shell.refuseAsDone(call, ofKey(key.principal, id), { code: "key_ended" });
   return shell.change(call, { key: id, principal: key.principal }, ofKey(key.principal, id), () => {
     const revoked = { ...key, revokedAt: Date.now(), revokedBy: call.caller.principal };
     shell.tables.saveKey(revoked);

@@ -56,7 +56,7 @@ export function addKey(
 }
 
 /** Another principal that the caller may change: it is not above the caller, and not the caller. */
-export function someoneElse(shell: OrganizationShell, call: OrganizationCall, id: PrincipalId): Result<Principal> {
+function someoneElse(shell: OrganizationShell, call: OrganizationCall, id: PrincipalId): Result<Principal> {
   const opened = shell.open(call);
   if (!opened.ok) return opened;
   const other = shell.tables.principal(id);
@@ -112,10 +112,15 @@ export function resume(shell: OrganizationShell, call: OrganizationCall, id: Pri
 
 /** Ends a principal's part in the organization, with all its keys. */
 export async function remove(shell: OrganizationShell, call: OrganizationCall, id: PrincipalId): Promise<Result<true>> {
-  const other = shell.isRepeated(call) ? shell.open(call) : someoneElse(shell, call, id);
+  const opened = shell.open(call);
+  if (!opened.ok) return opened;
+  const found = shell.tables.principal(id);
+  const isRepeated = shell.isRepeated(call);
+  if (found === null && !isRepeated)
+    return shell.refuseAsDone(call, ofPrincipal(id), { code: "not_found", what: "principal" });
+  const other = isRepeated ? opened : someoneElse(shell, call, id);
   if (!other.ok) return other;
-  const name = shell.tables.principal(id)?.name ?? null;
-  return shell.change(call, { principal: id, name }, ofPrincipal(id), () => {
+  return shell.change(call, { principal: id, name: found?.name ?? null }, ofPrincipal(id), () => {
     shell.tables.removePrincipal(id);
     return true as const;
   });

@@ -4,7 +4,7 @@
 import { isFor } from "../../src/domain/access/rights.ts";
 import { wallAgainst } from "../../src/domain/access/scopes.ts";
 import { type Roster, type Standing, type Whose } from "../../src/domain/access/standing.ts";
-import type { Called, Caller, OrganizationCall } from "../../src/domain/calls.ts";
+import type { Caller, OrganizationCall } from "../../src/domain/calls.ts";
 import type { EventDetail, Unnumbered } from "../../src/domain/events.ts";
 import type { KeyId, PrincipalId, WorkspaceId } from "../../src/domain/ids.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
@@ -79,15 +79,6 @@ export class OrganizationShell extends Journal {
     return opened;
   }
 
-  /**
-   * Whether this very request was done before, so that it is answered again whatever has changed since. An
-   * Idempotency-Key used for something else counts too: `once` refuses it.
-   */
-  isRepeated(call: Called): boolean {
-    const before = this.replies.find(call);
-    return !before.ok || before.value !== null;
-  }
-
   /** One operation: let in, answered again if answered before, else work and event in one transaction. */
   act<T>(call: OrganizationCall, detail: EventDetail, work: (opened: Opened) => T): Result<T> {
     const opened = this.open(call);
@@ -151,6 +142,15 @@ export class OrganizationShell extends Journal {
     });
     if (done.ok) await this.settle(whose, call.caller.principal);
     return done;
+  }
+
+  /**
+   * Refuses what was done before. Its answer may have been lost before everyone had heard of it, so that comes first:
+   * who is told that something has ended may rely on it.
+   */
+  async refuseAsDone(call: OrganizationCall, whose: Whose, problem: Problem): Promise<Err<Problem>> {
+    await this.settle(whose, call.caller.principal);
+    return this.refuse(call, problem);
   }
 
   /** To be called within the transaction that changes something. */

@@ -1,19 +1,28 @@
 // Owns who is granted what in a workspace: giving, taking away, and the rule that nobody gives or takes more than they
-// hold at that very place.
+// hold at that very place, nor gives away from above what is denied to them further down.
 
-import { EVERYONE, type Grant, permissionsOf, type Resource, type Subject } from "../../src/domain/access/grants.ts";
-import { notHeld, type Right } from "../../src/domain/access/rights.ts";
+import {
+  covers,
+  EVERYONE,
+  type Grant,
+  permissionsOf,
+  type Resource,
+  type Subject,
+  type Target,
+} from "../../src/domain/access/grants.ts";
+import { isFor, notHeld, type Right } from "../../src/domain/access/rights.ts";
 import { OF_ALL, type Standing, type Whose } from "../../src/domain/access/standing.ts";
 import type { Call } from "../../src/domain/calls.ts";
 import type { EventDetail } from "../../src/domain/events.ts";
 import type { GrantId, PrincipalId, WorkspacePath } from "../../src/domain/ids.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
 import type { Permission } from "../../src/domain/permissions.ts";
+import type { Problem } from "../../src/domain/problems.ts";
 import { err, ok, type Result } from "../../src/domain/result.ts";
 import type { GrantView, NewGrant } from "../../src/domain/workspaces.ts";
 import { plain } from "../../src/platform/objects.ts";
 import { newGrantId } from "../../src/platform/ids.ts";
-import type { Opened, WorkspaceShell } from "./shell.ts";
+import { holds, type Opened, type WorkspaceShell } from "./shell.ts";
 
 /** Whose leases a change to a grant bears on. */
 export const whoseOf = (to: Subject): Whose =>
@@ -67,15 +76,9 @@ export async function grant(shell: WorkspaceShell, call: Call, asked: NewGrant):
   const { standing } = known.value;
   const opened = admitAt(shell, call, standing, asked.path);
   if (!opened.ok) return opened;
-  if (!known.value.exists) return shell.refuse(call, { code: "not_found", what: "principal" });
-  if (asked.effect === "deny" && known.value.isOwner) return shell.refuse(call, { code: "owner_stays" });
+  const fault = shell.isRepeated(call) ? null : grantFault(shell, known.value, asked, opened.value.on);
+  if (fault !== null) return shell.refuse(call, fault);
   const permissions = permissionsOf(asked.bundle, standing.roles);
-  if (permissions.length === 0) return shell.refuse(call, { code: "not_found", what: "role" });
-  const beyond = notHeld(opened.value.rights, permissions, asked.until);
-  if (beyond.length > 0) return shell.refuse(call, { code: "exceeds_own_rights", permissions: beyond });
-  if (shell.grants.all().length >= LIMITS.GRANTS_MAX)
-    return shell.refuse(call, { code: "too_many", what: "grants", limit: LIMITS.GRANTS_MAX });
-
   const { path, ...rest } = asked;
   const made: Grant = { ...rest, id: newGrantId(), on: opened.value.on, by: call.caller.principal, at: Date.now() };
   const whose = asked.effect === "deny" ? whoseOf(asked.to) : null;
@@ -85,6 +88,37 @@ export async function grant(shell: WorkspaceShell, call: Call, asked: NewGrant):
   });
 }
 
+function grantFault(
+  shell: WorkspaceShell,
+  { standing, exists, isOwner }: Known,
+  { effect, bundle, until }: NewGrant,
+  on: Resource,
+): Problem | null {
+  if (!exists) return { code: "not_found", what: "principal" };
+  if (effect === "deny" && isOwner) return { code: "owner_stays" };
+  const permissions = permissionsOf(bundle, standing.roles);
+  if (permissions.length === 0) return { code: "not_found", what: "role" };
+  const own = effect === "deny" ? shell.rightsOf(standing, shell.targetOf(on)) : rightsToGive(shell, standing, on);
+  const beyond = notHeld(own, permissions, until);
+  if (beyond.length > 0) return { code: "exceeds_own_rights", permissions: beyond };
+  const isFull = shell.grants.inForce(Date.now()).length >= LIMITS.GRANTS_MAX;
+  return isFull ? { code: "too_many", what: "grants", limit: LIMITS.GRANTS_MAX } : null;
+}
+
+/** What somebody may give on a resource: what they hold there, and at every place below it where they are denied something. */
+export function rightsToGive(shell: WorkspaceShell, standing: Standing, on: Resource): Right[] {
+  const denials = shell.grants.all().filter(({ effect, to }) => effect === "deny" && isFor(to, standing));
+  const below = denials
+    .map((denial) => shell.targetOf(denial.on))
+    .filter((target) => covers(on, target) && !isGone(target));
+  const held = below.map((target) => shell.rightsOf(standing, target));
+  const own = shell.rightsOf(standing, shell.targetOf(on));
+  return own.filter(({ permission }) => held.every((rights) => holds(rights, permission)));
+}
+
+/** A grant may outlast the file that it is on. */
+const isGone = ({ path, file }: Target): boolean => file !== null && path === null;
+
 /** Ends a grant. Whoever ends a denial gives, so the same rule holds: nothing beyond what they hold themselves. */
 export async function revokeGrant(shell: WorkspaceShell, call: Call, id: GrantId): Promise<Result<GrantView>> {
   const standing = await shell.standingOf(call.caller);
@@ -93,11 +127,9 @@ export async function revokeGrant(shell: WorkspaceShell, call: Call, id: GrantId
   const opened = shell.admit(call, standing.value, shell.targetOf(found?.on ?? { level: "workspace" }));
   if (!opened.ok) return opened;
   if (found === undefined) return shell.refuse(call, { code: "not_found", what: "grant" });
-  const stands = shell.grants.find(id) !== null;
-  const answered = shell.replies.find(call);
-  if (!stands && answered.ok && answered.value === null)
-    return shell.refuse(call, { code: "not_found", what: "grant" });
-  const beyond = beyondOwn(found, opened.value.rights, standing.value);
+  const isRepeated = shell.isRepeated(call);
+  if (!isRepeated && shell.grants.find(id) === null) return shell.refuse(call, { code: "not_found", what: "grant" });
+  const beyond = isRepeated ? [] : beyondOwn(shell, found, standing.value);
   if (beyond.length > 0) return shell.refuse(call, { code: "exceeds_own_rights", permissions: beyond });
   const whose = found.effect === "allow" ? whoseOf(found.to) : null;
   return shell.take(call, describe(found), whose, () => {
@@ -107,8 +139,16 @@ export async function revokeGrant(shell: WorkspaceShell, call: Call, id: GrantId
 }
 
 /** Who ends a denial gives until it would have ended by itself; to end what is allowed, holding it now is enough. */
-export const beyondOwn = ({ bundle, effect, until }: Grant, rights: Right[], { roles }: Standing): Permission[] =>
-  notHeld(rights, permissionsOf(bundle, roles), effect === "deny" ? until : Date.now());
+export function beyondOwn(
+  shell: WorkspaceShell,
+  { on, bundle, effect, until }: Grant,
+  standing: Standing,
+): Permission[] {
+  const permissions = permissionsOf(bundle, standing.roles);
+  return effect === "deny"
+    ? notHeld(rightsToGive(shell, standing, on), permissions, until)
+    : notHeld(shell.rightsOf(standing, shell.targetOf(on)), permissions, Date.now());
+}
 
 const describe = ({ id, on, to, effect, bundle, until }: Grant): EventDetail => ({
   grant: id,

@@ -85,7 +85,7 @@ export interface DeploymentOperation<In extends z.ZodObject, Out extends z.ZodTy
   handle(context: DeploymentContext, input: z.infer<In>): Promise<Result<z.infer<Out>>>;
 }
 
-export interface DeploymentContext extends Context {
+interface DeploymentContext extends Context {
   idempotency: Idempotency | null;
 }
 
@@ -113,7 +113,7 @@ export interface TokenOperation<In extends z.ZodObject, Out extends z.ZodType>
   handle(context: TokenContext, input: z.infer<In>): Promise<Result<z.infer<Out>>>;
 }
 
-export interface TokenContext extends Context {
+interface TokenContext extends Context {
   /** Of the key that came along, if one did. */
   caller: Caller | null;
   idempotency: Idempotency | null;

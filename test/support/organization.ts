@@ -146,3 +146,42 @@ export const joined = (answer: Answer): Agent => {
 export async function human(inviter: Agent, name: string, role: OrganizationRole = "member"): Promise<Agent> {
   return joined(await accept((await invite(inviter, { name, role })).token));
 }
+
+export interface Transfer {
+  id: string;
+  workspaceId: string | null;
+  from: string;
+  by: string;
+  to: string | null;
+  keep: string | null;
+  state: string;
+  claimedBy: string | null;
+}
+
+export interface Offered {
+  transfer: Transfer;
+  token: string;
+}
+
+export interface Claimed {
+  transfer: Transfer;
+  principal: Principal;
+  key: string | null;
+}
+
+export const askToOffer = ({ api }: Agent, terms: object = {}, options: Options = {}): Promise<Answer> =>
+  api.post("/api/transfers", { json: terms, ...options });
+
+export async function offer(agent: Agent, terms: object = {}): Promise<Offered> {
+  return (await askToOffer(agent, terms)).as<Offered>(201);
+}
+
+/** By one who is known, or (null) by somebody who has nothing but the token. */
+export const claim = (who: Agent | null, token: string, options: Options = {}): Promise<Answer> =>
+  (who?.api ?? operator.with(null)).post("/api/transfers/claim", { json: { token }, ...options });
+
+/** A human who has joined by claiming. */
+export const newOwner = (answer: Answer, organization: string): Agent => {
+  const { principal, key } = answer.as<Claimed>(200);
+  return { id: principal.id, organization, name: principal.name, api: operator.with(key) };
+};

@@ -339,6 +339,28 @@ describe("revoking a key", () => {
     await expectRefused(owner, "rotate_key", "409 key_ended", () => rotate(member, key.id));
   });
 
+  test("whose answer was lost is finished before it is said that the key has ended", async () => {
+    const apart = await world.workspace(owner, [[member, "editor"]]);
+    const file = await newFile(owner, apart, "/lost.txt");
+    const { key, secret } = await newKey(member);
+    const reading = () => through(member, secret).api.get(byId(file, "/content"));
+    (await reading()).must(200);
+    // What an instance has of its own is no RPC method: the workspace cannot be told.
+    await runInDurableObject(workspaceObject(apart), (object) => {
+      Object.defineProperty(object, "recallStandings", { value: null });
+    });
+    const lost = revoke(owner, key.id);
+    await until("it is decided", 5000, async () =>
+      (await keysOf(owner, member.id)).some(({ id, revokedAt }) => id === key.id && revokedAt !== null) ? true : null,
+    );
+    for (const stub of [organizationObject(owner.organization), workspaceObject(apart)]) {
+      await runInDurableObject(stub, (_, state) => state.abort("on purpose")).catch(() => undefined);
+    }
+    expect((await lost).outcome).toBe("503 unavailable");
+    expect((await revoke(owner, key.id)).outcome).toBe("409 key_ended");
+    expect((await reading()).problem).toMatchObject({ status: 401, reason: "revoked" });
+  });
+
   test("can be done with the key itself", async () => {
     const { key, secret } = await newKey(member);
     (await revoke(through(member, secret), key.id)).must(200);

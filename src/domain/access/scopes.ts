@@ -6,7 +6,7 @@ import { type AnyPermission, READING } from "../permissions.ts";
 import type { Target } from "./grants.ts";
 
 /** A folder of a workspace, with its closing slash; `/` is the whole workspace. */
-export interface Place {
+interface Place {
   workspace: WorkspaceId;
   folder: string;
 }
@@ -33,7 +33,7 @@ const POWERS: ReadonlySet<AnyPermission> = new Set([
 /** Through a scoped key only if it names the operation. */
 const CONFIDENTIAL: ReadonlySet<AnyPermission> = new Set(["audit:read", "access:read", "organization:audit"] as const);
 
-export const isScoped = ({ readOnly, operations, places }: Scopes): boolean =>
+const isScoped = ({ readOnly, operations, places }: Scopes): boolean =>
   readOnly || operations !== null || places !== null;
 
 /** The wall that keeps a key from an operation, wherever it is tried; null when none does. */
