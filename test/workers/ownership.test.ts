@@ -474,18 +474,20 @@ describe("a claim that is interrupted", () => {
     expect((await write(lead, FIRST)).status).toBe(404);
   });
 
-  test("after the workspace has heard of it is not carried out twice", async () => {
+  test("after the workspace has heard of it is not carried out twice, though it has changed hands since", async () => {
     const ann = await human(builder, "Ann");
-    (await passDirectly(builder, { workspaceId: workspaceAt(FIRST), to: ann.id })).must(200);
+    const workspaceId = workspaceAt(FIRST);
+    (await passDirectly(builder, { workspaceId, to: ann.id })).must(200);
+    (await passDirectly(ann, { workspaceId, to: builder.id })).must(200);
     const stub = organizationObject(builder.organization);
     await runInDurableObject(stub, (_, { storage }) => {
-      storage.sql.exec("UPDATE transfers SET state = 'passing'");
+      storage.sql.exec("UPDATE transfers SET state = 'passing' WHERE claimed_by = ?", ann.id);
     });
     await evictDurableObject(stub);
     await runAlarm(stub);
-    expect(await transfersOf(builder)).toMatchObject([{ state: "claimed" }]);
-    expect(await ownerOf(builder, FIRST)).toBe(ann.id);
-    expect(await workspaceLog(builder, FIRST, "own_workspace")).toHaveLength(1);
+    expect((await transfersOf(builder)).map(({ state }) => state)).toEqual(["claimed", "claimed"]);
+    expect(await ownerOf(builder, FIRST)).toBe(builder.id);
+    expect(await workspaceLog(builder, FIRST, "own_workspace")).toHaveLength(2);
   });
 
   test("is finished before another begins", async () => {
