@@ -67,7 +67,8 @@ function describeRoute({ operation, pattern, byPath }: Route): Json {
   return {
     operationId: byPath ? `${operation.name}_by_path` : operation.name,
     summary: operation.title,
-    description: `${operation.description}\n\nNeeds \`${operation.permission}\`.`,
+    description: `${operation.description}\n\n${needs(operation)}`,
+    ...(operation.on === "token" ? { security: [] } : {}),
     tags: [operation.on === "content" ? "file" : operation.on],
     parameters: [
       ...inPath.map((name) => parameter(name, "path", name, true)),
@@ -86,6 +87,9 @@ function describeRoute({ operation, pattern, byPath }: Route): Json {
     },
   };
 }
+
+const needs = ({ on, permission }: Operation): string =>
+  on === "token" ? "Needs no key: the token is enough." : `Needs \`${permission}\`.`;
 
 const hasJsonBody = ({ method, takesContent }: Operation): boolean =>
   method !== "GET" && method !== "DELETE" && takesContent === undefined;

@@ -365,7 +365,7 @@ describe("roles in the organization", () => {
     const twins = await world.organization("Twins");
     const twin = await world.agent(twins, "twin", "owner");
     const answers = await Promise.all([setRole(twins, twin.id, "member"), setRole(twin, twins.id, "member")]);
-    expect(answers.map(({ outcome }) => outcome).toSorted()).toEqual(["200", "403 forbidden"]);
+    expect(answers.map(({ outcome }) => outcome).sort()).toEqual(["200", expect.stringMatching(/^403 /)]);
     expect((await principalsOf(twins)).filter(({ role }) => role === "owner")).toHaveLength(1);
   });
 
