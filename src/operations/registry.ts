@@ -15,8 +15,8 @@ import { workspaceOperations } from "./workspaces.ts";
 
 export const OPERATIONS: readonly Operation[] = [
   ...organizationOperations,
-  ...principalOperations,
-  ...keyOperations,
+  ...principalOperations(isOperation),
+  ...keyOperations(isOperation),
   ...groupOperations,
   ...joiningOperations,
   ...workspaceOperations,
@@ -26,3 +26,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...fileOperations,
   ...lockOperations,
 ];
+
+function isOperation(asked: string): boolean {
+  return OPERATIONS.some(({ name }) => name === asked);
+}
