@@ -12,7 +12,7 @@ import type { Permission } from "../../src/domain/permissions.ts";
 import { err, ok, type Result } from "../../src/domain/result.ts";
 import type { GrantView, NewGrant } from "../../src/domain/workspaces.ts";
 import { newGrantId } from "../../src/platform/ids.ts";
-import type { WorkspaceShell } from "./shell.ts";
+import type { Opened, WorkspaceShell } from "./shell.ts";
 
 /** Whose leases a change to a grant bears on. */
 export const whoseOf = (to: Subject): Whose =>
@@ -51,16 +51,11 @@ export async function grant(shell: WorkspaceShell, call: Call, asked: NewGrant):
   if (!on.ok) return on;
   const opened = shell.admit(call, known.value.standing, shell.targetOf(on.value));
   if (!opened.ok) return opened;
-  const { standing } = known.value;
   if (!known.value.exists) return shell.refuse(call, { code: "not_found", what: "principal" });
   if (asked.effect === "deny" && known.value.isOwner) return shell.refuse(call, { code: "owner_stays" });
-  const permissions = permissionsOf(asked.bundle, standing.roles);
-  if (permissions.length === 0) return shell.refuse(call, { code: "not_found", what: "role" });
-  const beyond = notHeld(opened.value.rights, permissions, asked.until);
-  if (beyond.length > 0) return shell.refuse(call, { code: "exceeds_own_rights", permissions: beyond });
-  if (shell.grants.all().length >= LIMITS.GRANTS_MAX)
-    return shell.refuse(call, { code: "too_many", what: "grants", limit: LIMITS.GRANTS_MAX });
-
+  const may = mayGive(shell, call, opened.value, [asked]);
+  if (!may.ok) return may;
+  const permissions = permissionsOf(asked.bundle, opened.value.standing.roles);
   const { path, ...rest } = asked;
   const made: Grant = { ...rest, id: newGrantId(), on: on.value, by: call.caller.principal, at: Date.now() };
   const whose = asked.effect === "deny" ? whoseOf(asked.to) : null;
@@ -68,6 +63,24 @@ export async function grant(shell: WorkspaceShell, call: Call, asked: NewGrant):
     shell.grants.save(made);
     return viewOf(shell, made);
   });
+}
+
+/** Nobody gives more than they hold themselves at that very place, nor for longer. */
+export function mayGive(
+  shell: WorkspaceShell,
+  call: Call,
+  { standing, rights }: Opened,
+  grants: readonly Pick<Grant, "bundle" | "until">[],
+): Result<true> {
+  for (const { bundle, until } of grants) {
+    const permissions = permissionsOf(bundle, standing.roles);
+    if (permissions.length === 0) return shell.refuse(call, { code: "not_found", what: "role" });
+    const beyond = notHeld(rights, permissions, until);
+    if (beyond.length > 0) return shell.refuse(call, { code: "exceeds_own_rights", permissions: beyond });
+  }
+  if (shell.grants.all().length + grants.length > LIMITS.GRANTS_MAX)
+    return shell.refuse(call, { code: "too_many", what: "grants", limit: LIMITS.GRANTS_MAX });
+  return ok(true);
 }
 
 /** Ends a grant. Whoever ends a denial gives, so the same rule holds: nothing beyond what they hold themselves. */
