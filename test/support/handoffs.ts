@@ -31,16 +31,22 @@ export interface HandoffScene {
   target: string;
 }
 
-export const LARGE = "large ".repeat(20_000);
+export const LARGE = "large ".repeat(7_000);
 /** What ben hands over: what each path holds, and where it goes. */
 export const OUTPUTS = [
   { from: "/work/report.md", to: "/out/report.md", content: "the report" },
   { from: "/work/data/all.bin", to: "/out/data/all.bin", content: LARGE },
 ] as const;
 
-export async function handoffScene(world: World, reach: Reach): Promise<HandoffScene> {
+type Cast = Pick<HandoffScene, "ada" | "ben" | "rex">;
+
+export async function newCast(world: World): Promise<Cast> {
   const ada = await world.organization();
-  const [ben, rex] = [await world.agent(ada, "ben"), await world.agent(ada, "rex")];
+  return { ada, ben: await world.agent(ada, "ben"), rex: await world.agent(ada, "rex") };
+}
+
+export async function handoffScene(world: World, reach: Reach, cast?: Cast): Promise<HandoffScene> {
+  const { ada, ben, rex } = cast ?? (await newCast(world));
   const source = await world.workspace(ada, [[ben, "editor"]]);
   const target = reach === "within" ? source : await world.workspace(ada);
   const scene = { ada, ben, rex, source, target };
