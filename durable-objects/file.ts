@@ -138,7 +138,8 @@ export class FileObject extends DurableObject<Env> {
 
   /** The bytes of the head, or of version `n`, or where they are. */
   async read(call: Call, n: number | null): Promise<Result<FileContent>> {
-    const opened = await this.#shell.open(call);
+    // Copying reads too.
+    const opened = await this.#shell.open(call, "files:read");
     if (!opened.ok) return opened;
     const content = contentOf(this.#shell, opened.value.record, n);
     if (content.ok) this.#record(call, { path: content.value.path, version: content.value.version.n });
@@ -210,7 +211,8 @@ export class FileObject extends DurableObject<Env> {
   }
 
   async move(call: Call, to: WorkspacePath, lock: LockId | null): Promise<Result<FileView>> {
-    const opened = await this.#shell.open(call);
+    // Where it comes to lie, who may not read it here might.
+    const opened = await this.#shell.open(call, "files:read");
     if (!opened.ok) return opened;
     const { record } = opened.value;
     const before = this.#shell.replies.find<Result<FileView>>(call);

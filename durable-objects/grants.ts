@@ -1,7 +1,14 @@
 // Owns the rows of grants, as a workspace and an organization store them. Read whole into memory: they are few
 // (LIMITS.GRANTS_MAX) and bear on every question about access. What has ended stays as history, for reports.
 
-import type { Bundle, Effect, Grant, Resource, Subject } from "../src/domain/access/grants.ts";
+import {
+  type Bundle,
+  type Effect,
+  type Grant,
+  isInForce,
+  type Resource,
+  type Subject,
+} from "../src/domain/access/grants.ts";
 import type { FileId, GrantId, PrincipalId } from "../src/domain/ids.ts";
 import type { Permission } from "../src/domain/permissions.ts";
 import type { Database } from "./sql.ts";
@@ -51,6 +58,10 @@ export class GrantTable {
     return this.#all;
   }
 
+  inForce(now: number): readonly Grant[] {
+    return this.all().filter((grant) => isInForce(grant, now));
+  }
+
   /** Those that stand and those that have ended, in order of their making. */
   history(): Grant[] {
     return this.#db.all<GrantRow>(`SELECT ${COLUMNS} FROM grants ORDER BY at, id`).map(toGrant);
@@ -60,9 +71,10 @@ export class GrantTable {
     return this.all().find((grant) => grant.id === id) ?? null;
   }
 
-  /** To be called within a transaction, as `end`. */
+  /** To be called within a transaction, as `end`. What has run out by then becomes history, lest it pile up. */
   save(grant: Grant): void {
     const { on, bundle } = grant;
+    this.#db.run("UPDATE grants SET ended_at = until WHERE ended_at IS NULL AND until <= ?", grant.at);
     this.#db.run(
       `INSERT INTO grants (${COLUMNS})
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,

@@ -27,7 +27,8 @@ import type {
   Transfer,
 } from "../src/domain/organizations.ts";
 import type { OrganizationRole, Permission } from "../src/domain/permissions.ts";
-import type { Result } from "../src/domain/result.ts";
+import type { Problem } from "../src/domain/problems.ts";
+import { err, ok, type Result } from "../src/domain/result.ts";
 import {
   createGroup,
   deleteGroup,
@@ -38,7 +39,12 @@ import {
   setGroupMember,
   setRoleDefinition,
 } from "./organization/access.ts";
-import { acceptInvitation, cancelInvitation, createInvitation } from "./organization/invitations.ts";
+import {
+  acceptInvitation,
+  cancelInvitation,
+  createInvitation,
+  withdrawInvitation,
+} from "./organization/invitations.ts";
 import { createKey, listKeys, revokeKey, rotateKey } from "./organization/keys.ts";
 import {
   cancelTransfer,
@@ -67,7 +73,11 @@ export class OrganizationObject extends DurableObject<Env> {
   // ── the organization itself ────────────────────────────────────────────────────────────────────────────────────
 
   /** Creates the organization with its first agent, which owns it. Repeating it answers the same again. */
-  async initialize({ organization, name, owner }: NewOrganization): Promise<{ principal: Principal; key: KeyId }> {
+  async initialize({
+    organization,
+    name,
+    owner,
+  }: NewOrganization): Promise<Result<{ principal: Principal; key: KeyId }>> {
     const shell = this.#shell;
     if (shell.record === null) {
       const by = { organization, principal: owner.principal, key: owner.key };
@@ -81,8 +91,8 @@ export class OrganizationObject extends DurableObject<Env> {
       });
     }
     const principal = shell.tables.principal(owner.principal);
-    if (principal === null) throw new Error("an organization is not created twice");
-    return { principal, key: owner.key };
+    const isSame = principal?.name === owner.name && shell.record?.name === name;
+    return isSame ? ok({ principal, key: owner.key }) : err({ code: "idempotency_key_reused" });
   }
 
   async view(call: OrganizationCall): Promise<Result<OrganizationView>> {
@@ -201,8 +211,8 @@ export class OrganizationObject extends DurableObject<Env> {
   async audit(call: OrganizationCall): Promise<Result<OrganizationAudit>> {
     const { tables, grants } = this.#shell;
     return this.#shell.act(call, {}, () => ({
-      principals: tables.principals("", LIMITS.PRINCIPALS_MAX),
       keys: tables.allKeys(),
+      roles: tables.roles(),
       grants: grants.all(),
       history: grants.history(),
     }));
@@ -223,6 +233,10 @@ export class OrganizationObject extends DurableObject<Env> {
 
   async cancelInvitation(call: OrganizationCall, id: InvitationId): Promise<Result<Invitation>> {
     return cancelInvitation(this.#shell, call, id);
+  }
+
+  async withdrawInvitation(call: OrganizationCall, id: InvitationId, because: Problem): Promise<void> {
+    withdrawInvitation(this.#shell, call, id, because);
   }
 
   async acceptInvitation(
@@ -271,7 +285,7 @@ export class OrganizationObject extends DurableObject<Env> {
     const { tables } = this.#shell;
     return this.#shell.act(call, { workspace: id, name }, () => {
       const createdAt = Date.now();
-      tables.enterWorkspace(id, name, createdAt);
+      tables.enterWorkspace(id, name, call.caller.principal, createdAt);
       return { id, name, createdAt, number: 0 };
     });
   }
@@ -298,10 +312,11 @@ export class OrganizationObject extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     const { record } = this.#shell;
     if (record === null) return;
-    let isUnfinished = false;
-    await this.#shell.ring(record.id, async () => {
-      isUnfinished = await finishTransfers(this.#shell);
-    });
-    if (isUnfinished) this.#shell.alarm.wakeBy(Date.now() + LIMITS.SHIP_DELAY_MS);
+    await this.#shell.ring(record.id, () =>
+      finishTransfers(this.#shell).catch((error: unknown) =>
+        console.warn({ message: "ownership not passed everywhere, to be tried again", error: String(error) }),
+      ),
+    );
+    if (this.#shell.tables.passing().length > 0) this.#shell.alarm.wakeBy(Date.now() + LIMITS.SHIP_DELAY_MS);
   }
 }

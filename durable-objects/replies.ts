@@ -53,6 +53,12 @@ export class Replies {
     );
   }
 
+  /** What was answered has been undone; to be called in the transaction that undoes it. */
+  forget(call: Called): void {
+    if (call.idempotency === null || !this.#db.has("replies")) return;
+    this.#db.run("DELETE FROM replies WHERE id = ?", idOf(call, call.idempotency.key));
+  }
+
   /** What they said has not come true. */
   forgetAll(): void {
     this.#db.drop("replies");

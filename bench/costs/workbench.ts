@@ -15,6 +15,7 @@ export class Workbench {
   #key = "";
   #workspace = "";
   #agent = "";
+  #organization = "";
   #counter = 0;
   /** Files whose alarms must ring for a measurement to be complete. */
   #touched = new Set<string>();
@@ -36,6 +37,7 @@ export class Workbench {
     this.#key = (await readFile(".holdfast/operator-key", "utf8")).trim();
     const organization = await this.#call("POST", "/api/organizations", { name: "ledger" });
     this.#key = String(organization["key"]);
+    this.#organization = idOf(organization, "organization");
     this.#workspace = idOf(await this.#call("POST", "/api/workspaces", { name: "ledger" }), "workspace");
     this.#agent = idOf(await this.#call("POST", "/api/agents", { name: "other" }), "agent");
     this.small = await this.create();
@@ -54,13 +56,38 @@ export class Workbench {
   async settled(): Promise<Costs> {
     for (const file of this.#touched) await this.#meter(`settle?file=${file}`);
     this.#touched = new Set();
-    return this.#meter(`settle?workspace=${this.#workspace}`);
+    return this.#meter(`settle?workspace=${this.#workspace}&organization=${this.#organization}`);
   }
 
   createAgent = () => this.#call("POST", "/api/agents", { name: `agent ${++this.#counter}` });
   createWorkspace = () => this.#call("POST", "/api/workspaces", { name: `workspace ${++this.#counter}` });
   setMember = (role: string) =>
     this.#call("PUT", `/api/workspaces/${this.#workspace}/members/${this.#agent}`, { role });
+  /** A key of the other agent, used on the small file once, so that leases are out for it. */
+  createKey = async (): Promise<{ id: string; secret: string }> => {
+    const made = await this.#call("POST", "/api/keys", { principalId: this.#agent });
+    return { id: idOf(made, "key"), secret: String(made["secret"]) };
+  };
+  readWith = (secret: string) =>
+    this.#onFile("GET", this.small, "/content", undefined, { Authorization: `Bearer ${secret}` });
+  acquireWith = (secret: string) =>
+    this.#onFile("POST", this.small, "/lock", {}, { Authorization: `Bearer ${secret}` });
+  revokeKey = (id: string) => this.#call("DELETE", `/api/keys/${id}`);
+  grant = async (effect: string): Promise<string> =>
+    idOf(
+      await this.#call("POST", `/api/workspaces/${this.#workspace}/grants`, {
+        path: "/ledger/",
+        to: this.#agent,
+        effect,
+        role: "editor",
+      }),
+      "grant",
+    );
+  endGrant = (id: string) => this.#call("DELETE", `/api/workspaces/${this.#workspace}/grants/${id}`);
+  pause = () => this.#call("POST", `/api/principals/${this.#agent}/pause`, { reason: "measured" });
+  resume = () => this.#call("POST", `/api/principals/${this.#agent}/resume`);
+  whoCan = () => this.#call("GET", `/api/workspaces/${this.#workspace}/access`);
+  override = () => this.#onFile("POST", this.small, "/lock/override", { reason: "measured" });
   list = () => this.#call("GET", `/api/workspaces/${this.#workspace}/files`);
   events = () => this.#call("GET", `/api/workspaces/${this.#workspace}/events`);
 

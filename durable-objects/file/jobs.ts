@@ -2,6 +2,7 @@
 // to do; one that depends on somebody who fails is tried again later, and never disturbs the locks.
 
 import { nextDeadline } from "../../src/domain/locks/durability.ts";
+import { plain } from "../../src/platform/objects.ts";
 import { finishCreation, finishDeletion } from "./naming.ts";
 import { doneWithin } from "../patience.ts";
 import { acknowledged, nextBatch } from "./outbox.ts";
@@ -76,7 +77,7 @@ export class Jobs {
       const events = nextBatch(record, shell.tables);
       const first = events[0];
       if (first === undefined || first.n >= end) return;
-      const receipt = await shell.workspace(record).ship({ file: shell.id, events });
+      const receipt = await plain(shell.workspace(record).ship({ file: shell.id, events }));
       if (!receipt.ok) throw new Error(`not received: ${receipt.problem.code}`);
       if (shell.record !== null) shell.commit(acknowledged(shell.record, shell.tables, receipt.value));
     }

@@ -9,6 +9,7 @@ import type { WorkspacePath } from "../../src/domain/ids.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
 import { NO_LOCKS } from "../../src/domain/locks/state.ts";
 import { ok, type Result } from "../../src/domain/result.ts";
+import { plain } from "../../src/platform/objects.ts";
 import { view } from "./contents.ts";
 import { honourOnly } from "./recall.ts";
 import type { FileShell } from "./shell.ts";
@@ -18,7 +19,7 @@ import type { FileRecord } from "./tables.ts";
 export async function takeName(shell: FileShell, record: FileRecord, call: Call): Promise<Result<null>> {
   const version = shell.tables.version(record.head);
   if (version === null) return { ok: false, problem: { code: "upload_expired" } };
-  const named = await shell.workspace(record).register(call, { file: shell.id, path: record.path, version });
+  const named = await plain(shell.workspace(record).register(call, { file: shell.id, path: record.path, version }));
   if (!named.ok) {
     discard(shell);
     return named;
@@ -81,7 +82,7 @@ export async function rename(
   call: Call,
   to: WorkspacePath,
 ): Promise<Result<FileView>> {
-  const moved = await shell.workspace(record).relink(call, { file: shell.id, to });
+  const moved = await plain(shell.workspace(record).relink(call, { file: shell.id, to }));
   if (!moved.ok) return moved;
   shell.adopt(moved.value);
   await honourOnly(shell, moved.value.epoch, OF_ALL, null);

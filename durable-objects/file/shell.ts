@@ -12,8 +12,10 @@ import { LIMITS } from "../../src/domain/limits.ts";
 import type { LockPolicy, Surroundings } from "../../src/domain/locks/policy.ts";
 import { type LockState, NO_LOCKS } from "../../src/domain/locks/state.ts";
 import { wakes } from "../../src/domain/locks/wakes.ts";
+import type { Permission } from "../../src/domain/permissions.ts";
 import type { Problem } from "../../src/domain/problems.ts";
 import { type Err, err, ok, type Result } from "../../src/domain/result.ts";
+import { plain } from "../../src/platform/objects.ts";
 import { Alarm } from "../alarm.ts";
 import { Replies } from "../replies.ts";
 import { Database } from "../sql.ts";
@@ -31,8 +33,9 @@ export interface Opened {
 }
 
 /** Why a lease does not let a call through; null when it does. */
-export function beyond(lease: AccessLease, call: Call): Problem | null {
-  if (!lease.permissions.includes(call.permission)) return { code: "forbidden", permission: call.permission };
+export function beyond(lease: AccessLease, call: Call, also: readonly Permission[] = []): Problem | null {
+  const missing = [call.permission, ...also].find((permission) => !lease.permissions.includes(permission));
+  if (missing !== undefined) return { code: "forbidden", permission: missing };
   const wall = wallAgainst(lease.scopes, call);
   return wall === null ? null : { code: "key_scope", wall };
 }
@@ -90,21 +93,21 @@ export class FileShell {
     return this.#env.WORKSPACES.get(this.#env.WORKSPACES.idFromString(record.workspace));
   }
 
-  /** Lets a caller in: the file must exist for its organization, and a lease must carry the operation's right. */
-  async open(call: Call): Promise<Result<Opened>> {
+  /** Lets a caller in: the file must exist for its organization, and a lease must carry the operation's right (`also`: and these). */
+  async open(call: Call, ...also: Permission[]): Promise<Result<Opened>> {
     await this.settleName();
     const first = this.#liveFor(call);
     if (!first.ok) return first;
     const lease = await this.leases.get(call.caller, () => this.askForLease(first.value, call.caller), {
       carried: call.lease,
       // One that does not carry the right may be older than one that was given since.
-      suffices: ({ permissions }) => permissions.includes(call.permission),
+      suffices: ({ permissions }) => [call.permission, ...also].every((needed) => permissions.includes(needed)),
     });
     if (!lease.ok) return lease;
     const record = this.#liveFor(call);
     if (!record.ok) return record;
     this.adopt(lease.value);
-    const problem = beyond(lease.value, call);
+    const problem = beyond(lease.value, call, also);
     if (problem !== null) return this.refuse(call, problem);
     const current = this.#record ?? record.value;
     return ok({ record: current, at: this.at(current.policy) });
@@ -131,7 +134,7 @@ export class FileShell {
   }
 
   async askForLease(record: FileRecord, caller: Caller): Promise<Result<AccessLease>> {
-    return this.workspace(record).grantLease(caller, this.id, record.path);
+    return plain(this.workspace(record).grantLease(caller, this.id, record.path));
   }
 
   #liveFor(call: Call): Result<FileRecord> {

@@ -43,6 +43,15 @@ export class Journal {
     );
   }
 
+  /**
+   * Whether this very request was done before, so that it is answered again whatever has changed since. An
+   * Idempotency-Key used for something else counts too: `once` refuses it.
+   */
+  isRepeated(call: Called): boolean {
+    const before = this.replies.find(call);
+    return !before.ok || before.value !== null;
+  }
+
   refuse(call: Called, problem: Problem, detail: EventDetail = {}): Err<Problem> {
     this.commit([refused(call.caller, call.action, problem.code, detail)], () => undefined);
     return err(problem);

@@ -8,6 +8,7 @@ import type { GrantId, GroupId, PrincipalId } from "../../src/domain/ids.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
 import type { Group, NewOrganizationGrant, RoleView } from "../../src/domain/organizations.ts";
 import { type Permission, ROLE_PERMISSIONS, ROLES } from "../../src/domain/permissions.ts";
+import type { Problem } from "../../src/domain/problems.ts";
 import type { Result } from "../../src/domain/result.ts";
 import { newGrantId } from "../../src/platform/ids.ts";
 import { ofPrincipal, type Opened, type OrganizationShell } from "./shell.ts";
@@ -21,7 +22,7 @@ export function createGroup(
 ): Result<Group> {
   const opened = shell.open(call);
   if (!opened.ok) return opened;
-  if (shell.tables.groups().length >= LIMITS.GROUPS_MAX)
+  if (!shell.isRepeated(call) && shell.tables.groups().length >= LIMITS.GROUPS_MAX)
     return shell.refuse(call, { code: "too_many", what: "groups", limit: LIMITS.GROUPS_MAX });
   return shell.once(call, { group: id, name }, () => {
     shell.tables.addGroup(id, name);
@@ -38,17 +39,16 @@ export async function deleteGroup(
   const opened = shell.open(call);
   if (!opened.ok) return opened;
   const group = findGroup(shell, id);
-  const answered = shell.replies.find<true>(call);
-  if (!answered.ok) return answered;
-  if (group === null && answered.value === null) return shell.refuse(call, { code: "not_found", what: "group" });
+  if (group === null && !shell.isRepeated(call))
+    return shell.refuseAsDone(call, OF_ALL, { code: "not_found", what: "group" });
   if (group !== null && changesOneself(opened.value, group.members)) return shell.refuse(call, { code: "not_oneself" });
-  return shell.take(call, { group: id, name: group?.name ?? null }, OF_ALL, () => {
+  return shell.change(call, { group: id, name: group?.name ?? null }, OF_ALL, () => {
     shell.tables.removeGroup(id);
     return true as const;
   });
 }
 
-/** Puts someone into a group, or takes them out. Taking out also reduces; putting in does where something is denied to it. */
+/** Puts someone into a group, or takes them out. */
 export async function setGroupMember(
   shell: OrganizationShell,
   call: OrganizationCall,
@@ -59,11 +59,10 @@ export async function setGroupMember(
   const group = findGroup(shell, id);
   if (group === null) return shell.refuse(call, { code: "not_found", what: "group" });
   const isKnown = isIn ? shell.tables.principal(principal) !== null : group.members.includes(principal);
-  const answered = shell.replies.find(call);
-  if (!isKnown && answered.ok && answered.value === null)
-    return shell.refuse(call, { code: "not_found", what: "principal" });
+  if (!isKnown && !shell.isRepeated(call))
+    return shell.refuseAsDone(call, ofPrincipal(principal), { code: "not_found", what: "principal" });
   if (changesOneself(opened.value, [principal])) return shell.refuse(call, { code: "not_oneself" });
-  return shell.take(call, { group: id, principal }, ofPrincipal(principal), () => {
+  return shell.change(call, { group: id, principal }, ofPrincipal(principal), () => {
     if (isIn) shell.tables.addToGroup(id, principal);
     else shell.tables.removeFromGroup(id, principal);
     return findGroup(shell, id) ?? group;
@@ -93,14 +92,15 @@ export async function setRoleDefinition(
 ): Promise<Result<RoleView>> {
   const opened = shell.open(call);
   if (!opened.ok) return opened;
-  const known = shell.tables.roles();
-  const isNew = known[name] === undefined;
   if (ROLES.some((builtIn) => builtIn === name)) return shell.refuse(call, { code: "role_built_in" });
-  if (isNew && Object.keys(known).length >= LIMITS.CUSTOM_ROLES_MAX)
+  const known = shell.tables.roles();
+  const before = permissionsOf({ role: name }, known);
+  const isRepeated = shell.isRepeated(call);
+  if (!isRepeated && before.length === 0 && Object.keys(known).length >= LIMITS.CUSTOM_ROLES_MAX)
     return shell.refuse(call, { code: "too_many", what: "roles", limit: LIMITS.CUSTOM_ROLES_MAX });
-  const beyond = notHeld(ownRights(shell, opened.value), [...permissions, ...(known[name] ?? [])], null);
-  if (beyond.length > 0) return shell.refuse(call, { code: "exceeds_own_rights", permissions: beyond });
-  return shell.take(call, { role: name, permissions: permissions.join(" ") }, isNew ? null : OF_ALL, () => {
+  const beyond = isRepeated ? [] : notHeld(ownRights(shell, opened.value), [...permissions, ...before], null);
+  if (beyond.length > 0) return shell.refuse(call, { code: "exceeds_own_rights", permissions: [...new Set(beyond)] });
+  return shell.change(call, { role: name, permissions: permissions.join(" ") }, OF_ALL, () => {
     shell.tables.saveRole(name, permissions);
     return { name, permissions, builtIn: false };
   });
@@ -130,28 +130,28 @@ export async function grantOnAll(
 ): Promise<Result<Grant>> {
   const opened = shell.open(call);
   if (!opened.ok) return opened;
-  const subject = find(shell, asked.to);
-  if (asked.to !== EVERYONE && subject === null) return shell.refuse(call, { code: "not_found", what: "principal" });
-  if (asked.effect === "deny" && subject?.role === "owner") return shell.refuse(call, { code: "owner_stays" });
-  const permissions = permissionsOf(asked.bundle, shell.tables.roles());
-  if (permissions.length === 0) return shell.refuse(call, { code: "not_found", what: "role" });
-  const beyond = notHeld(ownRights(shell, opened.value), permissions, asked.until);
-  if (beyond.length > 0) return shell.refuse(call, { code: "exceeds_own_rights", permissions: beyond });
-  if (shell.grants.all().length >= LIMITS.GRANTS_MAX)
-    return shell.refuse(call, { code: "too_many", what: "grants", limit: LIMITS.GRANTS_MAX });
+  const fault = shell.isRepeated(call) ? null : grantFault(shell, opened.value, asked);
+  if (fault !== null) return shell.refuse(call, fault);
   const by = call.caller.principal;
   const made: Grant = { ...asked, id: newGrantId(), on: { level: "organization" }, by, at: Date.now() };
-  const detail = {
-    grant: made.id,
-    to: made.to,
-    effect: made.effect,
-    permissions: permissions.join(" "),
-    until: made.until,
-  };
-  return shell.take(call, detail, asked.effect === "deny" ? whoseOf(asked.to) : null, () => {
+  const { id: grant, to, effect, until } = made;
+  const permissions = permissionsOf(asked.bundle, shell.tables.roles()).join(" ");
+  return shell.change(call, { grant, to, effect, permissions, until }, whoseOf(to), () => {
     shell.grants.save(made);
     return made;
   });
+}
+
+function grantFault(shell: OrganizationShell, opened: Opened, asked: NewOrganizationGrant): Problem | null {
+  const subject = find(shell, asked.to);
+  if (asked.to !== EVERYONE && subject === null) return { code: "not_found", what: "principal" };
+  if (asked.effect === "deny" && subject?.role === "owner") return { code: "owner_stays" };
+  const permissions = permissionsOf(asked.bundle, shell.tables.roles());
+  if (permissions.length === 0) return { code: "not_found", what: "role" };
+  const beyond = notHeld(ownRights(shell, opened), permissions, asked.until);
+  if (beyond.length > 0) return { code: "exceeds_own_rights", permissions: beyond };
+  const isFull = shell.grants.inForce(Date.now()).length >= LIMITS.GRANTS_MAX;
+  return isFull ? { code: "too_many", what: "grants", limit: LIMITS.GRANTS_MAX } : null;
 }
 
 export async function revokeOnAll(
@@ -161,17 +161,17 @@ export async function revokeOnAll(
 ): Promise<Result<Grant>> {
   const opened = shell.open(call);
   if (!opened.ok) return opened;
+  const isRepeated = shell.isRepeated(call);
   const found = shell.grants.history().find((grant) => grant.id === id);
-  const answered = shell.replies.find<Grant>(call);
-  if (!answered.ok) return answered;
-  const stands = shell.grants.find(id) !== null;
-  if (found === undefined || (!stands && answered.value === null))
-    return shell.refuse(call, { code: "not_found", what: "grant" });
+  if (found === undefined) return shell.refuse(call, { code: "not_found", what: "grant" });
+  if (!isRepeated && shell.grants.find(id) === null)
+    return shell.refuseAsDone(call, whoseOf(found.to), { code: "not_found", what: "grant" });
   const { bundle, effect, until, to } = found;
   const permissions = permissionsOf(bundle, shell.tables.roles());
-  const beyond = notHeld(ownRights(shell, opened.value), permissions, effect === "deny" ? until : Date.now());
+  const own = ownRights(shell, opened.value);
+  const beyond = isRepeated ? [] : notHeld(own, permissions, effect === "deny" ? until : Date.now());
   if (beyond.length > 0) return shell.refuse(call, { code: "exceeds_own_rights", permissions: beyond });
-  return shell.take(call, { grant: id, to, effect }, effect === "allow" ? whoseOf(to) : null, () => {
+  return shell.change(call, { grant: id, to, effect }, whoseOf(to), () => {
     shell.grants.end(id, Date.now());
     return found;
   });

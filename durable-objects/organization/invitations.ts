@@ -2,9 +2,11 @@
 // beforehand; accepting makes the principal and its first key.
 
 import type { Called, OrganizationCall } from "../../src/domain/calls.ts";
+import { refused } from "../../src/domain/events.ts";
 import type { InvitationId, KeyId } from "../../src/domain/ids.ts";
 import type { Invitation, Principal } from "../../src/domain/organizations.ts";
 import { reachesUpTo } from "../../src/domain/permissions.ts";
+import type { Problem } from "../../src/domain/problems.ts";
 import { err, ok, type Result } from "../../src/domain/result.ts";
 import { UNSCOPED } from "../../src/domain/access/scopes.ts";
 import { addKey, enter, isFull } from "./principals.ts";
@@ -35,13 +37,26 @@ export function cancelInvitation(
   if (!opened.ok) return opened;
   const found = shell.tables.invitation(id);
   if (found === null) return shell.refuse(call, { code: "not_found", what: "invitation" });
-  const answered = shell.replies.find(call);
-  if (found.state !== "open" && answered.ok && answered.value === null)
+  if (found.state !== "open" && !shell.isRepeated(call))
     return shell.refuse(call, { code: "ticket_spent", state: found.state });
   return shell.once(call, { invitation: id }, () => {
     const cancelled: Invitation = { ...found, state: "cancelled" };
     shell.tables.saveInvitation(cancelled);
     return cancelled;
+  });
+}
+
+/** Undoes an invitation whose other half was refused elsewhere: it never was, and the same request may be tried again. */
+export function withdrawInvitation(
+  shell: OrganizationShell,
+  call: OrganizationCall,
+  id: InvitationId,
+  because: Problem,
+): void {
+  if (shell.tables.invitation(id)?.state !== "open") return;
+  shell.commit([refused(call.caller, call.action, because.code, { invitation: id })], () => {
+    shell.tables.removeInvitation(id);
+    shell.replies.forget(call);
   });
 }
 

@@ -6,7 +6,8 @@ import type { KeyId, PrincipalId } from "../../src/domain/ids.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
 import type { KeyView, NewKey } from "../../src/domain/organizations.ts";
 import { ORGANIZATION_ROLE_PERMISSIONS, reachesUpTo } from "../../src/domain/permissions.ts";
-import { err, ok, type Result } from "../../src/domain/result.ts";
+import type { Problem } from "../../src/domain/problems.ts";
+import { ok, type Result } from "../../src/domain/result.ts";
 import { addKey } from "./principals.ts";
 import { ofKey, type Opened, type OrganizationShell } from "./shell.ts";
 
@@ -15,9 +16,9 @@ const manages = ({ principal }: Opened): boolean =>
 
 /** Lets a caller in who may look after the keys of this principal: itself, or one that it manages. */
 function openFor(shell: OrganizationShell, call: OrganizationCall, whose: PrincipalId): Result<Opened> {
-  const opened = shell.open(call);
-  if (!opened.ok || whose === call.caller.principal) return opened;
-  if (!manages(opened.value)) return shell.refuse(call, { code: "forbidden", permission: "organization:manage" });
+  if (whose === call.caller.principal) return shell.open(call);
+  const opened = shell.open({ ...call, permission: "organization:manage" });
+  if (!opened.ok) return opened;
   const other = shell.tables.principal(whose);
   if (other === null) return shell.refuse(call, { code: "not_found", what: "principal" });
   return reachesUpTo(opened.value.principal.role, other.role) ? opened : shell.refuse(call, { code: "above_own_role" });
@@ -45,14 +46,25 @@ export function createKey(
 ): Result<KeyView> {
   const opened = openFor(shell, call, principal);
   if (!opened.ok) return opened;
-  if (outlives(asked.expiresAt, opened.value)) return shell.refuse(call, { code: "key_outlives" });
-  const usable = shell.tables.keysOf(principal).filter((key) => isUsable(key, Date.now()));
-  if (usable.length >= LIMITS.KEYS_MAX)
-    return shell.refuse(call, { code: "too_many", what: "keys", limit: LIMITS.KEYS_MAX });
+  const fault = shell.isRepeated(call) ? null : newKeyFault(shell, opened.value, principal, asked.expiresAt);
+  if (fault !== null) return shell.refuse(call, fault);
   return shell.once(call, { principal, key: id, expiresAt: asked.expiresAt }, () => {
     addKey(shell, principal, id, asked, call.caller.principal);
     return keyOf(shell, id);
   });
+}
+
+/** Why a principal may have no further key with this end; `replaced` is a key in whose place it would come. */
+function newKeyFault(
+  { tables }: OrganizationShell,
+  opened: Opened,
+  principal: PrincipalId,
+  expiresAt: number | null,
+  replaced: KeyId | null = null,
+): Problem | null {
+  if (outlives(expiresAt, opened)) return { code: "key_outlives" };
+  const others = tables.keysOf(principal).filter((key) => key.id !== replaced && isUsable(key, Date.now()));
+  return others.length < LIMITS.KEYS_MAX ? null : { code: "too_many", what: "keys", limit: LIMITS.KEYS_MAX };
 }
 
 function outlives(expiresAt: number | null, opened: Opened): boolean {
@@ -91,24 +103,27 @@ export async function rotateKey(
   const found = openKey(shell, call, id);
   if (!found.ok) return found;
   const { opened, key } = found.value;
-  const answered = shell.replies.find<KeyView>(call);
-  if (!answered.ok) return answered;
   const now = Date.now();
-  if (answered.value === null && !isUsable(key, now)) return err({ code: "key_ended" });
   const end = expiresAt === undefined ? key.expiresAt : expiresAt;
-  if (end !== key.expiresAt && !manages(opened)) return shell.refuse(call, { code: "key_outlives" });
+  const fault = shell.isRepeated(call) ? null : rotationFault(shell, opened, key, end);
+  if (fault !== null) return shell.refuse(call, fault);
   const oldEnd = Math.min(now + overlapMs, key.expiresAt ?? Infinity);
-  return shell.take(
-    call,
-    { key: id, next, overlapMs },
-    overlapMs < LIMITS.STANDING_LEASE_MS ? ofKey(key.principal, id) : null,
-    () => {
-      const { name, scopes, principal } = key;
-      shell.tables.saveKey({ ...key, expiresAt: oldEnd });
-      addKey(shell, principal, next, { name, scopes, expiresAt: end }, call.caller.principal);
-      return keyOf(shell, next);
-    },
-  );
+  const detail = { key: id, next, overlapMs };
+  const work = () => {
+    const { name, scopes, principal } = key;
+    shell.tables.saveKey({ ...key, expiresAt: oldEnd });
+    addKey(shell, principal, next, { name, scopes, expiresAt: end }, call.caller.principal);
+    return keyOf(shell, next);
+  };
+  // What others hold of the old key is over by then.
+  if (overlapMs >= LIMITS.STANDING_LEASE_MS) return shell.once(call, detail, work);
+  return shell.change(call, detail, ofKey(key.principal, id), work);
+}
+
+function rotationFault(shell: OrganizationShell, opened: Opened, key: KeyView, end: number | null): Problem | null {
+  if (!isUsable(key, Date.now())) return { code: "key_ended" };
+  if (end !== key.expiresAt && !manages(opened)) return { code: "key_outlives" };
+  return newKeyFault(shell, opened, key.principal, end, key.id);
 }
 
 /** Answered only when the key is honoured nowhere any more, and what was locked with it has been let go. */
@@ -116,10 +131,9 @@ export async function revokeKey(shell: OrganizationShell, call: OrganizationCall
   const found = openKey(shell, call, id);
   if (!found.ok) return found;
   const { key } = found.value;
-  const answered = shell.replies.find<KeyView>(call);
-  if (!answered.ok) return answered;
-  if (answered.value === null && key.revokedAt !== null) return err({ code: "key_ended" });
-  return shell.take(call, { key: id, principal: key.principal }, ofKey(key.principal, id), () => {
+  if (!shell.isRepeated(call) && key.revokedAt !== null)
+    return shell.refuseAsDone(call, ofKey(key.principal, id), { code: "key_ended" });
+  return shell.change(call, { key: id, principal: key.principal }, ofKey(key.principal, id), () => {
     const revoked = { ...key, revokedAt: Date.now(), revokedBy: call.caller.principal };
     shell.tables.saveKey(revoked);
     return revoked;

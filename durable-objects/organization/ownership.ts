@@ -1,52 +1,53 @@
 // Owns the passing on of ownership, of the organization or of one of its workspaces: by a token that a human claims,
-// or directly to a member. The organization keeps the tokens; a workspace's owner is changed in the workspace, by a
-// step that may be repeated, so an interrupted claim is finished by repeating it or by the alarm.
+// or directly to a member. Who owns what is decided here, in one transaction; the workspace is told of it afterwards,
+// by a step that may be repeated, so an interrupted claim is finished by repeating it or by the alarm. One passing is
+// finished before the next begins, so that the workspace hears of them in their order.
+//
+// With the organization pass the workspaces that its former owner owns: nobody who has handed over is left with more
+// than the role that it keeps.
 
 import type { Called, OrganizationCall } from "../../src/domain/calls.ts";
 import type { KeyId, PrincipalId, TransferId, WorkspaceId } from "../../src/domain/ids.ts";
 import { UNSCOPED } from "../../src/domain/access/scopes.ts";
 import type { Kept, Principal, Transfer } from "../../src/domain/organizations.ts";
 import type { OrganizationRole, Role } from "../../src/domain/permissions.ts";
+import type { Problem } from "../../src/domain/problems.ts";
 import { err, ok, type Result } from "../../src/domain/result.ts";
+import { newTransferId } from "../../src/platform/ids.ts";
+import { plain } from "../../src/platform/objects.ts";
 import { addKey, enter, isFull } from "./principals.ts";
 import { ofPrincipal, type OrganizationShell } from "./shell.ts";
 
-/** Who owns it now; null when there is no such workspace. */
-async function ownerOf(shell: OrganizationShell, workspace: WorkspaceId): Promise<PrincipalId | null> {
-  return shell.tables.hasWorkspace(workspace) ? shell.workspace(workspace).owner() : null;
-}
-
 /** Lets in those who may pass it on: an owner of the organization; of a workspace, also its own owner. */
-async function openOwner(
+function openOwner(
   shell: OrganizationShell,
   call: OrganizationCall,
   workspace: WorkspaceId | null,
-): Promise<Result<{ from: PrincipalId }>> {
-  const first = shell.open(call);
-  if (!first.ok) return first;
-  const owner = workspace === null ? null : await ownerOf(shell, workspace);
+): Result<{ from: PrincipalId; by: PrincipalId }> {
   const opened = shell.open(call);
   if (!opened.ok) return opened;
   const { principal } = opened.value;
+  const owner = workspace === null ? null : shell.tables.ownerOf(workspace);
   const isOwner = principal.role === "owner" || owner === principal.id;
   if (workspace !== null && (owner === null || !isOwner))
     return shell.refuse(call, { code: "not_found", what: "workspace" });
-  return isOwner ? ok({ from: owner ?? principal.id }) : shell.refuse(call, { code: "owner_only" });
+  return isOwner ? ok({ from: owner ?? principal.id, by: principal.id }) : shell.refuse(call, { code: "owner_only" });
 }
 
-export async function createTransfer(
+export function createTransfer(
   shell: OrganizationShell,
   call: OrganizationCall,
   asked: Pick<Transfer, "id" | "workspace" | "to" | "keep" | "expiresAt">,
-): Promise<Result<Transfer>> {
-  const opened = await openOwner(shell, call, asked.workspace);
+): Result<Transfer> {
+  const opened = openOwner(shell, call, asked.workspace);
   if (!opened.ok) return opened;
-  const { from } = opened.value;
-  if (asked.to !== null && shell.tables.principal(asked.to) === null)
-    return shell.refuse(call, { code: "not_found", what: "principal" });
+  const claimant = asked.to === null ? null : shell.tables.principal(asked.to);
+  if (asked.to !== null && claimant === null) return shell.refuse(call, { code: "not_found", what: "principal" });
+  if (claimant?.kind === "agent") return shell.refuse(call, { code: "humans_only" });
+  const { from, by } = opened.value;
   const { id, workspace, to, keep } = asked;
-  return shell.once(call, { transfer: id, workspace, to, keep }, () => {
-    const made: Transfer = { ...asked, from, state: "open", createdAt: Date.now(), claimedBy: null };
+  return shell.once(call, { transfer: id, workspace, from, to, keep }, () => {
+    const made: Transfer = { ...asked, from, by, state: "open", createdAt: Date.now(), claimedBy: null };
     shell.tables.saveTransfer(made);
     return made;
   });
@@ -55,7 +56,9 @@ export async function createTransfer(
 /** The caller's own, and those made to it; all, for an owner. */
 export function listTransfers(shell: OrganizationShell, call: OrganizationCall): Result<Transfer[]> {
   return shell.act(call, {}, ({ principal }) =>
-    shell.tables.transfers().filter(({ from, to }) => principal.role === "owner" || [from, to].includes(principal.id)),
+    shell.tables
+      .transfers()
+      .filter(({ from, by, to }) => principal.role === "owner" || [from, by, to].includes(principal.id)),
   );
 }
 
@@ -64,10 +67,9 @@ export function cancelTransfer(shell: OrganizationShell, call: OrganizationCall,
   if (!opened.ok) return opened;
   const found = shell.tables.transfer(id);
   const { principal } = opened.value;
-  const isTheirs = found !== null && (found.from === principal.id || principal.role === "owner");
+  const isTheirs = found !== null && (principal.role === "owner" || [found.from, found.by].includes(principal.id));
   if (!isTheirs) return shell.refuse(call, { code: "not_found", what: "transfer" });
-  const answered = shell.replies.find(call);
-  if (found.state !== "open" && answered.ok && answered.value === null)
+  if (found.state !== "open" && !shell.isRepeated(call))
     return shell.refuse(call, { code: "ticket_spent", state: found.state });
   return shell.once(call, { transfer: id }, () => {
     const cancelled: Transfer = { ...found, state: "cancelled" };
@@ -93,102 +95,109 @@ export async function claimTransfer(
   id: TransferId,
   claimant: Claimant,
 ): Promise<Result<Claimed>> {
+  if (shell.tables.transfer(id) === null) return err({ code: "not_found", what: "transfer" });
+  while (shell.tables.passing().length > 0) await finishTransfers(shell);
+  // From here to the transaction nothing is waited for: what is found stays so.
   const found = shell.tables.transfer(id);
   if (found === null) return err({ code: "not_found", what: "transfer" });
-  const answered = shell.replies.find<Claimed>(call);
-  if (!answered.ok) return answered;
-  if (answered.value !== null) return finished(shell, answered.value);
-  if (found.state !== "open" && "known" in claimant && claimant.known === found.claimedBy) {
-    const { principal } = settleIn(shell, claimant);
-    return finished(shell, { transfer: found, principal, key: null });
-  }
-  const fault = await claimFault(shell, call, found, claimant);
-  if (!fault.ok) return fault;
-  const current = shell.tables.transfer(id);
-  if (current === null || current.state !== "open")
-    return shell.refuse(call, { code: "ticket_spent", state: current?.state ?? "cancelled" });
-  const done = shell.once(call, { transfer: id, workspace: current.workspace, from: current.from }, () => {
-    const { principal, key } = settleIn(shell, claimant);
-    const transfer: Transfer = { ...current, state: "passing", claimedBy: principal.id };
-    shell.tables.saveTransfer(transfer);
-    if (transfer.workspace === null) passOrganization(shell, transfer.from, principal.id, transfer.keep);
+  const opened = "known" in claimant ? shell.open({ ...call, permission: "self:manage" }) : ok(null);
+  if (!opened.ok) return opened;
+  const known = opened.value?.principal ?? null;
+  if (known !== null && known.id === found.claimedBy) return ok({ transfer: found, principal: known, key: null });
+  const fault = shell.isRepeated(call) ? null : claimFault(shell, found, known, claimant);
+  if (fault !== null) return shell.refuse(call, fault);
+  const { workspace, from, keep } = found;
+  const to = "known" in claimant ? claimant.known : claimant.joins.principal;
+  const done = shell.once<Claimed>(call, { transfer: id, workspace, from, to, keep }, () => {
+    const { principal, key } = known === null ? join(shell, claimant) : { principal: known, key: null };
+    const transfer = pass(shell, { ...found, claimedBy: principal.id });
     return { transfer, principal: shell.tables.principal(principal.id) ?? principal, key };
   });
-  return done.ok ? finished(shell, done.value) : done;
+  if (!done.ok) return done;
+  await finishTransfers(shell);
+  return ok({ ...done.value, transfer: { ...done.value.transfer, state: "claimed" } });
 }
 
-async function claimFault(
+function claimFault(
   shell: OrganizationShell,
-  call: Called,
-  { state, expiresAt, to, workspace, from }: Transfer,
+  transfer: Transfer,
+  known: Principal | null,
   claimant: Claimant,
-): Promise<Result<null>> {
-  if (state !== "open") return shell.refuse(call, { code: "ticket_spent", state });
-  if (expiresAt <= Date.now()) return shell.refuse(call, { code: "ticket_expired", at: expiresAt });
-  const known = "known" in claimant ? shell.tables.principal(claimant.known) : null;
-  if ("known" in claimant && known?.kind !== "human") return shell.refuse(call, { code: "humans_only" });
-  if (to !== null && to !== known?.id) return shell.refuse(call, { code: "wrong_claimant" });
-  if (known === null && isFull(shell) !== null) return shell.refuse(call, { code: "wrong_claimant" });
-  // What was promised may have passed to somebody else meanwhile.
-  const owner = workspace === null ? shell.tables.principal(from) : await ownerOf(shell, workspace);
-  const still = workspace === null ? (owner as Principal | null)?.role === "owner" : owner === from;
-  return still ? ok(null) : shell.refuse(call, { code: "ticket_spent", state: "cancelled" });
+): Problem | null {
+  const { state, expiresAt, to } = transfer;
+  if (state !== "open") return { code: "ticket_spent", state };
+  if (expiresAt <= Date.now()) return { code: "ticket_expired", at: expiresAt };
+  if (known !== null && known.kind !== "human") return { code: "humans_only" };
+  if (to !== null && to !== known?.id) return { code: "wrong_claimant" };
+  if (!isStillOffered(shell, transfer)) return { code: "ticket_spent", state: "cancelled" };
+  return "joins" in claimant ? isFull(shell) : null;
 }
 
-function settleIn(shell: OrganizationShell, claimant: Claimant): { principal: Principal; key: KeyId | null } {
-  if ("known" in claimant) {
-    const principal = shell.tables.principal(claimant.known);
-    if (principal === null) throw new Error("a claimant who was checked is there");
-    return { principal, key: null };
-  }
+/** An offer stands as long as it could be made again: by one who may act, of what has not passed to somebody else. */
+function isStillOffered({ tables }: OrganizationShell, { workspace, from, by }: Transfer): boolean {
+  const offerer = tables.principal(by);
+  if (offerer === null || offerer.pause !== null) return false;
+  if (workspace === null) return offerer.role === "owner";
+  return tables.ownerOf(workspace) === from && (offerer.role === "owner" || by === from);
+}
+
+function join(shell: OrganizationShell, claimant: Claimant): { principal: Principal; key: KeyId } {
+  if (!("joins" in claimant)) throw new Error("one who is known does not join");
   const { principal, key, name } = claimant.joins;
   const joined = enter(shell, { id: principal, kind: "human", name, role: "member", createdBy: null });
   addKey(shell, principal, key, { name: "from the claim", scopes: UNSCOPED, expiresAt: null }, null);
   return { principal: joined, key };
 }
 
-/** Within a transaction: one becomes owner of the organization, the other keeps a role; null ends its part. */
-function passOrganization(shell: OrganizationShell, from: PrincipalId, to: PrincipalId, keep: Kept): void {
+/** Within a transaction: decides who owns it now. What others must hear of it is left to `finishTransfers`. */
+function pass(shell: OrganizationShell, transfer: Transfer & { claimedBy: PrincipalId }): Transfer {
+  const passing: Transfer = { ...transfer, state: "passing" };
+  shell.tables.saveTransfer(passing);
+  const { workspace, claimedBy } = transfer;
+  if (workspace === null) passOrganization(shell, transfer);
+  else shell.tables.setOwnerOf(workspace, claimedBy);
+  return passing;
+}
+
+/** One becomes owner of the organization and of what the other owned in it; the other keeps a role, or leaves (null). */
+function passOrganization(shell: OrganizationShell, transfer: Transfer & { claimedBy: PrincipalId }): void {
+  const { from, claimedBy: to, keep } = transfer;
   const [former, next] = [shell.tables.principal(from), shell.tables.principal(to)];
   if (former === null || next === null) throw new Error("both ends of a transfer are there");
   shell.tables.savePrincipal({ ...next, role: "owner", pause: null });
+  shell.beginRecall(ofPrincipal(to));
   if (from === to) return;
   if (keep === null) shell.tables.removePrincipal(from);
   else shell.tables.savePrincipal({ ...former, role: keep as OrganizationRole });
   shell.beginRecall(ofPrincipal(from));
+  for (const workspace of shell.tables.ownedBy(from))
+    pass(shell, { ...transfer, id: newTransferId(), workspace, keep: null });
 }
 
-/** What must have happened elsewhere before the claim is answered. Each step may be repeated. */
-async function finished(shell: OrganizationShell, claimed: Claimed): Promise<Result<Claimed>> {
-  await finishTransfer(shell, claimed.transfer);
-  return ok({ ...claimed, transfer: { ...claimed.transfer, state: "claimed" } });
+/** Carries out what has been decided and has not been heard of everywhere. Each step may be repeated. */
+export async function finishTransfers(shell: OrganizationShell): Promise<void> {
+  await Promise.all(shell.tables.passing().map((transfer) => finishTransfer(shell, transfer)));
 }
 
 async function finishTransfer(shell: OrganizationShell, transfer: Transfer): Promise<void> {
-  const { workspace, from, claimedBy, keep } = transfer;
-  if (claimedBy === null) return;
-  if (workspace === null) await shell.settle(ofPrincipal(from), claimedBy);
-  else {
-    const call = ownershipCall(shell, claimedBy);
-    const passed = await shell.workspace(workspace).setOwner(call, { from, to: claimedBy, keep: keep as Role | null });
-    if (!passed.ok) throw new Error(`ownership not passed: ${passed.problem.code}`);
+  const { id, workspace, from, claimedBy, keep } = transfer;
+  if (claimedBy === null) throw new Error("what is passing has been claimed");
+  if (workspace === null) {
+    await Promise.all([from, claimedBy].map((whom) => shell.settle(ofPrincipal(whom), claimedBy)));
+  } else {
+    const change = { from, to: claimedBy, keep: keep as Role | null };
+    const told = await plain(shell.workspace(workspace).setOwner(ownershipCall(shell, id, claimedBy), change));
+    if (!told.ok) throw new Error(`ownership not passed: ${told.problem.code}`);
   }
-  if (shell.tables.transfer(transfer.id)?.state === "passing")
-    shell.tables.saveTransfer({ ...transfer, state: "claimed" });
+  shell.tables.saveTransfer({ ...transfer, state: "claimed" });
 }
 
-/** Carries out what a crash has left half passed. Whether anything is left; then it wants to be tried again. */
-export async function finishTransfers(shell: OrganizationShell): Promise<boolean> {
-  const passing = shell.tables.transfers().filter(({ state }) => state === "passing");
-  const tries = await Promise.allSettled(passing.map((transfer) => finishTransfer(shell, transfer)));
-  return tries.some(({ status }) => status === "rejected");
-}
-
-/** The workspace records who became its owner, not who relayed it. */
-function ownershipCall({ record }: OrganizationShell, principal: PrincipalId) {
+/** The workspace records who became its owner, not who relayed it; and hears of one transfer once. */
+function ownershipCall({ record }: OrganizationShell, id: TransferId, principal: PrincipalId) {
   if (record === null) throw new Error("an organization that passes ownership exists");
   const caller = { organization: record.id, principal, key: "key_" as KeyId };
-  return { caller, action: "own_workspace", permission: "workspace:manage", idempotency: null, lease: null } as const;
+  const idempotency = { key: id, fingerprint: id };
+  return { caller, action: "own_workspace", permission: "workspace:manage", idempotency, lease: null } as const;
 }
 
 /** Directly to a member. */
@@ -199,25 +208,25 @@ export async function transferOwnership(
 ): Promise<Result<Transfer>> {
   const caller = shell.open(call);
   if (!caller.ok) return caller;
+  while (shell.tables.passing().length > 0) await finishTransfers(shell);
   const answered = shell.replies.find<Transfer>(call);
   if (!answered.ok) return answered;
-  if (answered.value !== null) return passed(shell, answered.value);
-  const opened = await openOwner(shell, call, asked.workspace);
-  if (!opened.ok) return opened;
-  if (shell.tables.principal(asked.to) === null) return shell.refuse(call, { code: "not_found", what: "principal" });
-  const now = Date.now();
-  const { from } = opened.value;
-  const made: Transfer = { ...asked, from, state: "passing", createdAt: now, expiresAt: now, claimedBy: asked.to };
-  const { id, workspace, to, keep } = asked;
-  const done = shell.once(call, { transfer: id, workspace, from, to, keep }, () => {
-    shell.tables.saveTransfer(made);
-    if (workspace === null) passOrganization(shell, from, to, keep);
-    return made;
-  });
-  return done.ok ? passed(shell, done.value) : done;
+  const done = answered.value === null ? passDirectly(shell, call, asked) : ok(answered.value);
+  if (!done.ok) return done;
+  await finishTransfers(shell);
+  return ok({ ...done.value, state: "claimed" });
 }
 
-async function passed(shell: OrganizationShell, transfer: Transfer): Promise<Result<Transfer>> {
-  await finishTransfer(shell, transfer);
-  return ok({ ...transfer, state: "claimed" });
+function passDirectly(
+  shell: OrganizationShell,
+  call: OrganizationCall,
+  { id, workspace, to, keep }: { id: TransferId; workspace: WorkspaceId | null; to: PrincipalId; keep: Kept },
+): Result<Transfer> {
+  const opened = openOwner(shell, call, workspace);
+  if (!opened.ok) return opened;
+  if (shell.tables.principal(to) === null) return shell.refuse(call, { code: "not_found", what: "principal" });
+  const { from, by } = opened.value;
+  const now = Date.now();
+  const made = { id, workspace, from, by, to, keep, state: "open" as const, createdAt: now, expiresAt: now };
+  return shell.once(call, { transfer: id, workspace, from, to, keep }, () => pass(shell, { ...made, claimedBy: to }));
 }

@@ -18,7 +18,7 @@ export function createAgent(
   const opened = shell.open(call);
   if (!opened.ok) return opened;
   if (!reachesUpTo(opened.value.principal.role, asked.role)) return shell.refuse(call, { code: "above_own_role" });
-  const fault = isFull(shell);
+  const fault = shell.isRepeated(call) ? null : isFull(shell);
   if (fault !== null) return shell.refuse(call, fault);
   const { id: by } = opened.value.principal;
   const { name, role } = asked;
@@ -56,7 +56,7 @@ export function addKey(
 }
 
 /** Another principal that the caller may change: it is not above the caller, and not the caller. */
-export function someoneElse(shell: OrganizationShell, call: OrganizationCall, id: PrincipalId): Result<Principal> {
+function someoneElse(shell: OrganizationShell, call: OrganizationCall, id: PrincipalId): Result<Principal> {
   const opened = shell.open(call);
   if (!opened.ok) return opened;
   const other = shell.tables.principal(id);
@@ -77,8 +77,7 @@ export async function setRole(
   if (!other.ok) return other;
   const own = shell.tables.principal(call.caller.principal)?.role ?? "guest";
   if (!reachesUpTo(own, role)) return shell.refuse(call, { code: "above_own_role" });
-  const reduced = !reachesUpTo(role, other.value.role);
-  return shell.take(call, { principal: id, role, before: other.value.role }, reduced ? ofPrincipal(id) : null, () => {
+  return shell.change(call, { principal: id, role, before: other.value.role }, ofPrincipal(id), () => {
     const changed = { ...other.value, role };
     shell.tables.savePrincipal(changed);
     return changed;
@@ -94,7 +93,7 @@ export async function pause(
 ): Promise<Result<Principal>> {
   const other = someoneElse(shell, call, id);
   if (!other.ok) return other;
-  return shell.take(call, { principal: id, reason }, ofPrincipal(id), () => {
+  return shell.change(call, { principal: id, reason }, ofPrincipal(id), () => {
     const paused = { ...other.value, pause: { by: call.caller.principal, reason, at: Date.now() } };
     shell.tables.savePrincipal(paused);
     return paused;
@@ -113,16 +112,15 @@ export function resume(shell: OrganizationShell, call: OrganizationCall, id: Pri
 
 /** Ends a principal's part in the organization, with all its keys. */
 export async function remove(shell: OrganizationShell, call: OrganizationCall, id: PrincipalId): Promise<Result<true>> {
-  const before = shell.replies.find<true>(call);
-  if (before.ok && before.value !== null) {
-    const opened = shell.open(call);
-    if (!opened.ok) return opened;
-    await shell.settle(ofPrincipal(id), call.caller.principal);
-    return ok(true);
-  }
-  const other = someoneElse(shell, call, id);
+  const opened = shell.open(call);
+  if (!opened.ok) return opened;
+  const found = shell.tables.principal(id);
+  const isRepeated = shell.isRepeated(call);
+  if (found === null && !isRepeated)
+    return shell.refuseAsDone(call, ofPrincipal(id), { code: "not_found", what: "principal" });
+  const other = isRepeated ? opened : someoneElse(shell, call, id);
   if (!other.ok) return other;
-  return shell.take(call, { principal: id, name: other.value.name }, ofPrincipal(id), () => {
+  return shell.change(call, { principal: id, name: found?.name ?? null }, ofPrincipal(id), () => {
     shell.tables.removePrincipal(id);
     return true as const;
   });

@@ -131,17 +131,29 @@ export class OrganizationShell extends Journal {
       this.tables.saveKey({ ...key, usedAt: now });
   }
 
-  /** A change that takes something away from some. Once this answers, no workspace and no file honours it any more. */
-  async take<T>(call: OrganizationCall, detail: EventDetail, whose: Whose | null, work: () => T): Promise<Result<T>> {
+  /**
+   * A change to what some may do. Once this answers, no workspace and no file goes by the old word any more: what was
+   * taken is honoured nowhere, and what was given is refused nowhere.
+   */
+  async change<T>(call: OrganizationCall, detail: EventDetail, whose: Whose, work: () => T): Promise<Result<T>> {
     const done = this.once(call, detail, () => {
-      if (whose !== null) this.beginRecall(whose);
+      this.beginRecall(whose);
       return work();
     });
-    if (done.ok && whose !== null) await this.settle(whose, call.caller.principal);
+    if (done.ok) await this.settle(whose, call.caller.principal);
     return done;
   }
 
-  /** To be called within the transaction that takes something away. */
+  /**
+   * Refuses what was done before. Its answer may have been lost before everyone had heard of it, so that comes first:
+   * who is told that something has ended may rely on it.
+   */
+  async refuseAsDone(call: OrganizationCall, whose: Whose, problem: Problem): Promise<Err<Problem>> {
+    await this.settle(whose, call.caller.principal);
+    return this.refuse(call, problem);
+  }
+
+  /** To be called within the transaction that changes something. */
   beginRecall(whose: Whose): void {
     if (this.record === null) return;
     this.record = { ...this.record, epoch: this.record.epoch + 1 };

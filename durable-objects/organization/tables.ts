@@ -72,6 +72,7 @@ const MIGRATIONS: readonly string[] = [
      number      INTEGER PRIMARY KEY,
      id          TEXT NOT NULL UNIQUE,
      name        TEXT NOT NULL,     -- as it was created
+     owner       TEXT NOT NULL,     -- what counts; the workspace is told of it
      created_at  INTEGER NOT NULL   -- epoch ms
    );
    ${LENDING_SCHEMA}
@@ -97,9 +98,10 @@ const TRANSFERS = `(
   id          TEXT PRIMARY KEY,
   workspace   TEXT,              -- null: the organization itself
   from_whom   TEXT NOT NULL,
+  by          TEXT NOT NULL,     -- who offered it
   to_whom     TEXT,              -- null: any human
   keep        TEXT,              -- the former owner's role; null: none
-  state       TEXT NOT NULL,     -- open, claimed, cancelled
+  state       TEXT NOT NULL,     -- open, passing, claimed, cancelled
   created_at  INTEGER NOT NULL,  -- epoch ms
   expires_at  INTEGER NOT NULL,  -- epoch ms
   claimed_by  TEXT
@@ -110,7 +112,7 @@ type Row = Record<string, string | number | null>;
 const PRINCIPAL = "id, kind, name, role, pause, created_at, created_by";
 const KEY = "id, principal, name, scopes, created_at, created_by, expires_at, revoked_at, revoked_by, used_at";
 const INVITATION = "id, principal, kind, name, role, state, created_at, created_by, expires_at";
-const TRANSFER = "id, workspace, from_whom, to_whom, keep, state, created_at, expires_at, claimed_by";
+const TRANSFER = "id, workspace, from_whom, by, to_whom, keep, state, created_at, expires_at, claimed_by";
 
 export class OrganizationTables {
   readonly #db: Database;
@@ -289,12 +291,30 @@ export class OrganizationTables {
 
   // ── workspaces ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-  enterWorkspace(id: WorkspaceId, name: string, at: number): void {
-    this.#db.run("INSERT OR IGNORE INTO workspaces (id, name, created_at) VALUES (?, ?, ?)", id, name, at);
+  enterWorkspace(id: WorkspaceId, name: string, owner: PrincipalId, at: number): void {
+    this.#db.run(
+      "INSERT OR IGNORE INTO workspaces (id, name, owner, created_at) VALUES (?, ?, ?, ?)",
+      id,
+      name,
+      owner,
+      at,
+    );
   }
 
-  hasWorkspace(id: WorkspaceId): boolean {
-    return this.#db.first("SELECT 1 AS one FROM workspaces WHERE id = ?", id) !== null;
+  /** Null when there is no such workspace. */
+  ownerOf(id: WorkspaceId): PrincipalId | null {
+    const row = this.#db.first<{ owner: string }>("SELECT owner FROM workspaces WHERE id = ?", id);
+    return row === null ? null : (row.owner as PrincipalId);
+  }
+
+  ownedBy(owner: PrincipalId): WorkspaceId[] {
+    return this.#db
+      .all<{ id: string }>("SELECT id FROM workspaces WHERE owner = ? ORDER BY number", owner)
+      .map(({ id }) => id as WorkspaceId);
+  }
+
+  setOwnerOf(id: WorkspaceId, owner: PrincipalId): void {
+    this.#db.run("UPDATE workspaces SET owner = ? WHERE id = ?", owner, id);
   }
 
   workspaces(after: number, limit: number): ListedWorkspace[] {
@@ -315,7 +335,9 @@ export class OrganizationTables {
   // ── invitations and transfers ──────────────────────────────────────────────────────────────────────────────────
 
   invitation(id: InvitationId): Invitation | null {
-    return this.invitations().find((invitation) => invitation.id === id) ?? null;
+    if (!this.#db.has("invitations")) return null;
+    const row = this.#db.first<Row>(`SELECT ${INVITATION} FROM invitations WHERE id = ?`, id);
+    return row === null ? null : toInvitation(row);
   }
 
   invitations(): Invitation[] {
@@ -340,8 +362,22 @@ export class OrganizationTables {
     );
   }
 
+  removeInvitation(id: InvitationId): void {
+    this.#db.run("DELETE FROM invitations WHERE id = ?", id);
+  }
+
   transfer(id: TransferId): Transfer | null {
-    return this.transfers().find((transfer) => transfer.id === id) ?? null;
+    if (!this.#db.has("transfers")) return null;
+    const row = this.#db.first<Row>(`SELECT ${TRANSFER} FROM transfers WHERE id = ?`, id);
+    return row === null ? null : toTransfer(row);
+  }
+
+  /** Claimed, and not yet carried out everywhere. */
+  passing(): Transfer[] {
+    if (!this.#db.has("transfers")) return [];
+    return this.#db
+      .all<Row>(`SELECT ${TRANSFER} FROM transfers WHERE state = 'passing' ORDER BY created_at, id`)
+      .map(toTransfer);
   }
 
   transfers(): Transfer[] {
@@ -352,11 +388,12 @@ export class OrganizationTables {
   saveTransfer(t: Transfer): void {
     this.#db.ensure("transfers", TRANSFERS);
     this.#db.run(
-      `INSERT INTO transfers (${TRANSFER}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO transfers (${TRANSFER}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (id) DO UPDATE SET state = excluded.state, claimed_by = excluded.claimed_by`,
       t.id,
       t.workspace,
       t.from,
+      t.by,
       t.to,
       t.keep,
       t.state,
@@ -409,6 +446,7 @@ const toTransfer = (row: Row): Transfer => ({
   id: row["id"] as TransferId,
   workspace: row["workspace"] as WorkspaceId | null,
   from: row["from_whom"] as PrincipalId,
+  by: row["by"] as PrincipalId,
   to: row["to_whom"] as PrincipalId | null,
   keep: row["keep"] as Kept,
   state: row["state"] as Transfer["state"],

@@ -8,7 +8,8 @@ import type { Roster, Standing } from "../../src/domain/access/standing.ts";
 import type { PrincipalId } from "../../src/domain/ids.ts";
 import { err, type Result } from "../../src/domain/result.ts";
 import type { Access, AccessAt, GrantView } from "../../src/domain/workspaces.ts";
-import { resourceAt, viewOf } from "./access.ts";
+import { plain } from "../../src/platform/objects.ts";
+import { admitAt, viewOf } from "./access.ts";
 import type { WorkspaceShell } from "./shell.ts";
 
 type Person = Roster["principals"][number];
@@ -17,11 +18,9 @@ type Person = Roster["principals"][number];
 export async function whoCan(shell: WorkspaceShell, call: Call, path: string | null): Promise<Result<Access[]>> {
   const asked = await roster(shell, call);
   if (!asked.ok) return asked;
-  const on = resourceAt(shell, path);
-  if (!on.ok) return on;
-  const target = shell.targetOf(on.value);
-  const opened = shell.admit(call, asked.value.standing, target);
+  const opened = admitAt(shell, call, asked.value.standing, path);
   if (!opened.ok) return opened;
+  const target = shell.targetOf(opened.value.on);
   const { people } = asked.value;
   return shell.once(call, { path }, () =>
     people.principals.flatMap((person) => {
@@ -79,7 +78,7 @@ async function roster(shell: WorkspaceShell, call: Call): Promise<Result<{ peopl
   if (!first.ok) return first;
   const present = shell.present(call, first.value);
   if (!present.ok) return present;
-  const people = await shell.organization(present.value).roster();
+  const people = await plain(shell.organization(present.value).roster());
   const standing = await shell.standingOf(call.caller);
   if (!standing.ok) return standing;
   return people === null

@@ -8,8 +8,9 @@ import type { PrincipalId } from "../../src/domain/ids.ts";
 import { ROLE_PERMISSIONS, ROLES, type Role } from "../../src/domain/permissions.ts";
 import { err, ok, type Result } from "../../src/domain/result.ts";
 import type { Member } from "../../src/domain/workspaces.ts";
+import { plain } from "../../src/platform/objects.ts";
 import { newGrantId } from "../../src/platform/ids.ts";
-import { beyondOwn, findSubject, whoseOf } from "./access.ts";
+import { beyondOwn, findSubject, rightsToGive, whoseOf } from "./access.ts";
 import type { WorkspaceShell } from "./shell.ts";
 
 type MemberGrant = Grant & { to: PrincipalId; bundle: { role: Role } };
@@ -40,7 +41,7 @@ const membership = (to: PrincipalId, role: Role, by: PrincipalId, at: number): G
 export async function members(shell: WorkspaceShell, call: Call): Promise<Result<Member[]>> {
   const opened = await shell.open(call);
   if (!opened.ok) return opened;
-  const roster = await shell.organization(opened.value.record).roster();
+  const roster = await plain(shell.organization(opened.value.record).roster());
   const nameOf = (id: PrincipalId) => roster?.principals.find(({ principal }) => principal === id)?.name ?? null;
   return shell.act(call, {}, ({ record }) => {
     const { owner, createdAt } = record;
@@ -67,7 +68,9 @@ export async function setMember(
   const before = memberGrants(shell).filter(({ to }) => to === principal);
   const had = before.flatMap(({ bundle }) => ROLE_PERMISSIONS[bundle.role]);
   const gets = ROLE_PERMISSIONS[role];
-  const beyond = [...notHeld(opened.value.rights, had, Date.now()), ...notHeld(opened.value.rights, gets, null)];
+  const { standing, rights } = opened.value;
+  const giving = rightsToGive(shell, standing, { level: "workspace" });
+  const beyond = shell.isRepeated(call) ? [] : [...notHeld(rights, had, Date.now()), ...notHeld(giving, gets, null)];
   if (beyond.length > 0) return shell.refuse(call, { code: "exceeds_own_rights", permissions: [...new Set(beyond)] });
 
   const now = Date.now();
@@ -90,9 +93,7 @@ export async function removeMember(shell: WorkspaceShell, call: Call, principal:
   const held = shell.grants.all().filter(({ to, effect }) => to === principal && effect === "allow");
   if (principal === record.owner) return shell.refuse(call, { code: "owner_stays" });
   if (held.length === 0 && answered.value === null) return shell.refuse(call, { code: "not_found", what: "member" });
-  const beyond = held.flatMap((grant) =>
-    beyondOwn(grant, shell.rightsOf(standing, shell.targetOf(grant.on)), standing),
-  );
+  const beyond = held.flatMap((grant) => beyondOwn(shell, grant, standing));
   if (beyond.length > 0) return shell.refuse(call, { code: "exceeds_own_rights", permissions: [...new Set(beyond)] });
   return shell.take(call, { principal, grants: held.length }, whoseOf(principal), () => {
     for (const { id } of held) shell.grants.end(id, Date.now());
@@ -112,7 +113,12 @@ export async function setOwner(
 ): Promise<Result<true>> {
   const { record } = shell;
   if (record === null) return err({ code: "not_found", what: "workspace" });
-  if (record.owner !== former || former === to) return ok(true);
+  if (former === to) return ok(true);
+  if (record.owner !== former) {
+    // Passed on before, by a life of this object that may have ended before all files had heard of it.
+    await shell.settle(whoseOf(former), to);
+    return ok(true);
+  }
   const now = Date.now();
   return shell.take(call, { from: former, to, keep }, whoseOf(former), () => {
     shell.save({ ...(shell.record ?? record), owner: to });

@@ -80,8 +80,12 @@ export async function relink(
   if (!standing.ok) return standing;
   const entry = shell.tables.entryOf(file);
   if (entry === null) return err({ code: "not_found", what: "file" });
-  for (const path of [entry.path, to]) {
-    const opened = shell.admit(call, standing.value, { path, file });
+  // A right on the file alone is none on the place where it is to be.
+  for (const target of [
+    { path: entry.path, file },
+    { path: to, file: null },
+  ]) {
+    const opened = shell.admit(call, standing.value, target);
     if (!opened.ok) return opened;
   }
   if (entry.path === to) return shell.lease(standing.value, file);

@@ -13,6 +13,7 @@ import { LIMITS } from "../../src/domain/limits.ts";
 import type { Permission } from "../../src/domain/permissions.ts";
 import type { Problem } from "../../src/domain/problems.ts";
 import { type Err, err, ok, type Result } from "../../src/domain/result.ts";
+import { plain } from "../../src/platform/objects.ts";
 import { GrantTable } from "../grants.ts";
 import { Journal } from "../journal/journal.ts";
 import { Leases } from "../leases.ts";
@@ -87,7 +88,7 @@ export class WorkspaceShell extends Journal {
     if (record === null || record.organization !== caller.organization) return NOT_FOUND;
     const learned = await this.learn();
     if (!learned.ok) return learned;
-    return this.standings.get(caller, () => this.organization(record).grantStanding(caller, this.id));
+    return this.standings.get(caller, () => plain(this.organization(record).grantStanding(caller, this.id)));
   }
 
   async learn(): Promise<Result<true>> {

@@ -1,6 +1,6 @@
 // Owns what the Worker and an organization's object tell each other. Pure data.
 
-import type { Bundle, Effect, Grant, Subject } from "./access/grants.ts";
+import type { Bundle, Effect, Grant, Roles, Subject } from "./access/grants.ts";
 import type { Scopes } from "./access/scopes.ts";
 import type { PrincipalKind } from "./access/standing.ts";
 import type { GroupId, InvitationId, KeyId, OrganizationId, PrincipalId, TransferId, WorkspaceId } from "./ids.ts";
@@ -103,7 +103,10 @@ export type Kept = Role | OrganizationRole | null;
 export interface Transfer {
   id: TransferId;
   workspace: WorkspaceId | null;
+  /** Who owned it when it was offered. */
   from: PrincipalId;
+  /** Who offered it: its owner, or of a workspace an owner of the organization. */
+  by: PrincipalId;
   /** The only one who may claim it; null: any human. */
   to: PrincipalId | null;
   keep: Kept;
@@ -122,8 +125,8 @@ export interface ListedWorkspace {
 
 /** Everything a report on creeping permissions needs of the organization. */
 export interface OrganizationAudit {
-  principals: Principal[];
   keys: KeyView[];
+  roles: Roles;
   grants: readonly Grant[];
   history: readonly Grant[];
 }

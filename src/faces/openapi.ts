@@ -67,7 +67,8 @@ function describeRoute({ operation, pattern, byPath }: Route): Json {
   return {
     operationId: byPath ? `${operation.name}_by_path` : operation.name,
     summary: operation.title,
-    description: `${operation.description}\n\nNeeds \`${operation.permission}\`.`,
+    description: `${operation.description}\n\n${needs(operation)}`,
+    ...(operation.on === "token" ? { security: [] } : {}),
     tags: [operation.on === "content" ? "file" : operation.on],
     parameters: [
       ...inPath.map((name) => parameter(name, "path", name, true)),
@@ -87,6 +88,9 @@ function describeRoute({ operation, pattern, byPath }: Route): Json {
   };
 }
 
+const needs = ({ on, permission }: Operation): string =>
+  on === "token" ? "Needs no key: the token is enough." : `Needs \`${permission}\`.`;
+
 const hasJsonBody = ({ method, takesContent }: Operation): boolean =>
   method !== "GET" && method !== "DELETE" && takesContent === undefined;
 
@@ -103,7 +107,13 @@ function requestBody(operation: Operation, fields: string[], properties: Json, r
   return { requestBody: { required: needed.length > 0, content: { "application/json": { schema } } } };
 }
 
+const TABLES: Json = {
+  "text/csv": { schema: { type: "string" } },
+  "application/x-ndjson": { schema: { type: "string" } },
+};
+
 function answerContent(operation: Operation): Json {
   if (operation.on === "content") return BYTES;
-  return { "application/json": { schema: z.toJSONSchema(operation.output, { unrepresentable: "any" }) } };
+  const json = { "application/json": { schema: z.toJSONSchema(operation.output, { unrepresentable: "any" }) } };
+  return operation.rows === undefined ? json : { ...json, ...TABLES };
 }

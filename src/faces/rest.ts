@@ -12,6 +12,7 @@ import { docs } from "./docs.ts";
 import { openApiDocument } from "./openapi.ts";
 import { problemResponse } from "./problems.ts";
 import { byPattern, type Route, routesOf } from "./routes.ts";
+import { tableResponse } from "./tables.ts";
 
 const TARGET_PARAMS = ["workspaceId", "fileId"] as const;
 
@@ -44,7 +45,10 @@ async function answer(route: Route, env: Env, request: Request, params: Record<s
   const performed = await perform(route.operation, asked.value);
   if (!performed.ok) return problemResponse(performed.problem);
   if (performed.value.kind === "content") return contentResponse(env, request, performed.value.answer);
-  return jsonResponse(performed.value.status, performed.value.answer);
+  const { status, answer: given } = performed.value;
+  const { rows } = route.operation;
+  const table = rows === undefined ? null : tableResponse(request.headers.get("Accept"), () => rows(given as never));
+  return table ?? jsonResponse(status, given);
 }
 
 function jsonResponse(status: number, answer: unknown): Response {

@@ -83,6 +83,13 @@ const removeMember = workspaceOperation({
   },
 });
 
+/** One right, as a row of a table. */
+const rowOf = ({ permission, until, through }: z.infer<typeof right>) => ({
+  permission,
+  until,
+  through: through.join(" "),
+});
+
 const at = place.default(null).describe("a folder (with its closing slash) or a file; / is the workspace as a whole");
 
 const listGrants = workspaceOperation({
@@ -95,6 +102,8 @@ const listGrants = workspaceOperation({
   effect: "reads",
   input: z.strictObject({ path: at }),
   output: z.object({ grants: z.array(grant) }),
+  rows: ({ grants }) =>
+    grants.map(({ permissions, ...rest }) => ({ ...rest, permissions: permissions?.join(" ") ?? null })),
   async handle({ workspace, call }, input) {
     const grants = await reach("workspace", true, () => workspace().listGrants(call, input.path));
     return grants.ok ? ok({ grants: grants.value.map(showGrant) }) : grants;
@@ -153,6 +162,7 @@ const whoCan = workspaceOperation({
       z.object({ principalId: z.string(), name: z.string(), kind: z.enum(["agent", "human"]), rights: z.array(right) }),
     ),
   }),
+  rows: ({ access }) => access.flatMap(({ rights, ...who }) => rights.map((right) => ({ ...who, ...rowOf(right) }))),
   async handle({ workspace, call }, input) {
     const access = await reach("workspace", true, () => workspace().whoCan(call, input.path));
     if (!access.ok) return access;
@@ -177,6 +187,7 @@ const whatCan = workspaceOperation({
   effect: "reads",
   input: z.strictObject({ principalId }),
   output: z.object({ places: z.array(z.object({ path: z.string(), rights: z.array(right) })) }),
+  rows: ({ places }) => places.flatMap(({ path, rights }) => rights.map((right) => ({ path, ...rowOf(right) }))),
   async handle({ workspace, call }, input) {
     const places = await reach("workspace", true, () => workspace().whatCan(call, input.principalId));
     if (!places.ok) return places;

@@ -152,7 +152,7 @@ const moveFile = fileOperation({
   name: "move_file",
   title: "Move a file",
   description:
-    "Gives a file another path in its workspace. Its id, versions and locks stay. Refused while somebody else holds a lock on it, or the new path is taken.",
+    "Gives a file another path in its workspace, where you must be allowed to write as well; and here to read. Its id, versions and locks stay. Refused while somebody else holds a lock on it, or the new path is taken.",
   method: "POST",
   path: "/move",
   permission: "files:write",
@@ -169,7 +169,8 @@ const moveFile = fileOperation({
 const copyFile = fileOperation({
   name: "copy_file",
   title: "Copy a file",
-  description: "Copies a file's last committed content to a new file in the same workspace.",
+  description:
+    "Copies a file's last committed content, which you must be allowed to read as well, to a new file in the same workspace.",
   method: "POST",
   path: "/copy",
   permission: "files:write",

@@ -3,10 +3,11 @@
 
 import { z } from "zod";
 import type { Call, Called } from "../domain/calls.ts";
-import type { KeyId, PrincipalId, WorkspaceId } from "../domain/ids.ts";
+import type { InvitationId, KeyId, PrincipalId, WorkspaceId } from "../domain/ids.ts";
 import { LIMITS } from "../domain/limits.ts";
 import type { Invitation, Kept, Transfer } from "../domain/organizations.ts";
 import { ORGANIZATION_ROLES, ROLES } from "../domain/permissions.ts";
+import type { Problem } from "../domain/problems.ts";
 import { err, ok, type Result } from "../domain/result.ts";
 import { isWorkspaceId, newInvitationId, newKeyId, newPrincipalId, newTransferId } from "../platform/ids.ts";
 import { mintInvitation, mintKey, mintTransfer, verifyInvitation, verifyTransfer } from "../platform/keys.ts";
@@ -75,7 +76,7 @@ const createInvitation = organizationOperation({
     if (workspaceId !== undefined) {
       const given = await giveBeforehand(context, workspaceId, { principal, role: workspaceRole });
       if (!given.ok) {
-        await reach("organization", false, () => organization().cancelInvitation({ ...call, idempotency: null }, id));
+        await undo(context, id, given.problem);
         return given;
       }
     }
@@ -91,6 +92,16 @@ function giveBeforehand(
 ): Promise<Result<unknown>> {
   const giving: Call = { ...call, action: "set_member", permission: "access:manage", lease: null };
   return reach("workspace", repeatable, () => workspaceStub(env, workspaceId).setMember(giving, member));
+}
+
+/** Half an invitation is none. Where it is not known whether access was given, a repetition tells. */
+async function undo(
+  { call, organization, repeatable }: OrganizationContext,
+  id: InvitationId,
+  problem: Problem,
+): Promise<void> {
+  if (problem.code === "unavailable" && repeatable) return;
+  await reach("organization", false, async () => ok(await organization().withdrawInvitation(call, id, problem)));
 }
 
 const listInvitations = organizationOperation({
@@ -164,7 +175,8 @@ const acceptInvitation = tokenOperation({
 const transfer = z.object({
   id: z.string(),
   workspaceId: z.string().nullable().describe("null: the organization itself"),
-  from: z.string(),
+  from: z.string().describe("who owned it when it was offered"),
+  by: z.string().describe("who offered it"),
   to: z.string().nullable().describe("the only one who may claim it; null: any human"),
   keep: z.string().nullable().describe("the role that the former owner keeps"),
   state: z.enum(TICKET_STATES),
@@ -202,7 +214,7 @@ const createTransfer = organizationOperation({
   name: "create_transfer",
   title: "Offer ownership",
   description:
-    "Makes a token with which a human becomes owner of your organization, or of one of your workspaces. It is good once, and can be cancelled until then. You keep a role.",
+    "Makes a token with which a human becomes owner of your organization and of the workspaces that you own in it, or of one workspace. It is good once, and can be cancelled until then; it ends with your right to offer it. You keep a role; in the workspaces that pass with the organization, what that role gives.",
   method: "POST",
   path: "/api/transfers",
   permission: "self:manage",
@@ -302,7 +314,7 @@ const transferOwnership = organizationOperation({
   name: "transfer_ownership",
   title: "Pass ownership on",
   description:
-    "Makes a member of your organization the owner of it, or of one of your workspaces, at once. You keep a role.",
+    "Makes a member of your organization the owner of it and of the workspaces that you own in it, or of one workspace, at once. You keep a role; in the workspaces that pass with the organization, what that role gives.",
   method: "POST",
   path: "/api/ownership",
   permission: "self:manage",

@@ -51,6 +51,8 @@ export interface ContentAnswer {
   source: ContentSource;
 }
 
+export type Row = Record<string, string | number | null>;
+
 interface Declaration<In extends z.ZodObject, Out> {
   /** snake_case; also the action of its events. */
   name: string;
@@ -66,6 +68,8 @@ interface Declaration<In extends z.ZodObject, Out> {
   takesContent?: true;
   /** The success's status, by the answer. */
   status?(answer: Out): number;
+  /** The answer as a table, for those who ask for one: each row has the same fields. */
+  rows?: (answer: Out) => Row[];
 }
 
 interface JsonAnswer<Out extends z.ZodType> {
@@ -81,7 +85,7 @@ export interface DeploymentOperation<In extends z.ZodObject, Out extends z.ZodTy
   handle(context: DeploymentContext, input: z.infer<In>): Promise<Result<z.infer<Out>>>;
 }
 
-export interface DeploymentContext extends Context {
+interface DeploymentContext extends Context {
   idempotency: Idempotency | null;
 }
 
@@ -109,7 +113,7 @@ export interface TokenOperation<In extends z.ZodObject, Out extends z.ZodType>
   handle(context: TokenContext, input: z.infer<In>): Promise<Result<z.infer<Out>>>;
 }
 
-export interface TokenContext extends Context {
+interface TokenContext extends Context {
   /** Of the key that came along, if one did. */
   caller: Caller | null;
   idempotency: Idempotency | null;

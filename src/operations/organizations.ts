@@ -14,8 +14,8 @@ import { principal, showPrincipal } from "./principals.ts";
 import { isoTime, limit, name, time } from "./schemas.ts";
 
 /** Of a creation under an Idempotency-Key the ids follow from that key, so a repetition finds its first self. */
-async function derivedId<Id extends string>(prefix: string, { key, fingerprint }: Idempotency): Promise<Id> {
-  const digest = await sha256(`${prefix} ${key} ${fingerprint}`);
+async function derivedId<Id extends string>(prefix: string, { key }: Idempotency): Promise<Id> {
+  const digest = await sha256(`${prefix} ${key}`);
   return (prefix + toBase64Url(digest.slice(0, ID_BYTES))) as Id;
 }
 
@@ -42,8 +42,8 @@ const createOrganization = deploymentOperation({
       name: input.agent,
       key: once === null ? newKeyId() : await derivedId<never>("key_", once),
     };
-    const made = await reach("organization", repeatable, async () =>
-      ok(await organizationStub(env, organization).initialize({ organization, name: input.name, owner })),
+    const made = await reach("organization", repeatable, () =>
+      organizationStub(env, organization).initialize({ organization, name: input.name, owner }),
     );
     if (!made.ok) return made;
     const key = await mintKey(env.SIGNING_SECRET, { organization, principal: id, key: made.value.key });

@@ -11,6 +11,7 @@ import { lockOperations } from "./locks.ts";
 import type { Operation } from "./operation.ts";
 import { organizationOperations } from "./organizations.ts";
 import { principalOperations } from "./principals.ts";
+import { accessReport, organizationReports } from "./reports.ts";
 import { workspaceOperations } from "./workspaces.ts";
 
 export const OPERATIONS: readonly Operation[] = [
@@ -21,6 +22,8 @@ export const OPERATIONS: readonly Operation[] = [
   ...joiningOperations,
   ...workspaceOperations,
   ...accessOperations,
+  accessReport(() => OPERATIONS),
+  ...organizationReports,
   ...fileOperations,
   ...lockOperations,
   ...handoffOperations,

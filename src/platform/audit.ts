@@ -67,6 +67,23 @@ export async function archivedOf(db: D1Database, file: FileId): Promise<number> 
   return row?.n ?? 0;
 }
 
+/** When each did each thing last, of all that was accepted since then. Reads every event of the stream. */
+export async function lastUses(
+  db: D1Database,
+  stream: WorkspaceId | OrganizationId,
+  since: number,
+): Promise<{ agent: PrincipalId; action: string; at: number }[]> {
+  const { results } = await db
+    .prepare(
+      `SELECT agent, action, MAX(at) AS at FROM events
+       WHERE stream = (SELECT number FROM streams WHERE id = ?) AND outcome = 'accepted' AND at >= ? AND agent IS NOT NULL
+       GROUP BY agent, action`,
+    )
+    .bind(stream, since)
+    .all<{ agent: PrincipalId; action: string; at: number }>();
+  return results;
+}
+
 type EventRow = Omit<LoggedEvent, "detail"> & { detail: string };
 
 /** Newest first. */

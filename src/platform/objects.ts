@@ -22,12 +22,22 @@ export async function reach<T>(
   ask: () => Promise<Result<T>>,
 ): Promise<Result<T>> {
   try {
-    return await ask();
+    return await plain(ask());
   } catch (error) {
     if (repeatable && isRetryable(error)) return reach(part, false, ask);
     console.warn({ message: "object not reached", part, error: String(error) });
     return err({ code: "unavailable", part, retryAfterMs: RETRY_AFTER_MS });
   }
+}
+
+/**
+ * The answer of a call between objects, or into one, that is plain data. It holds the call's session open until it is
+ * disposed of, and with it the called object in memory, for as long as the caller lives.
+ */
+export async function plain<P extends Promise<unknown>>(call: P): Promise<Awaited<P>> {
+  const answer = await call;
+  (answer as Partial<Disposable> | null)?.[Symbol.dispose]?.();
+  return answer;
 }
 
 function isRetryable(error: unknown): boolean {

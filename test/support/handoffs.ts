@@ -91,19 +91,20 @@ export function undo({ ben, source }: HandoffScene, id: string, by = ben, key: s
   return by.api.post(`/api/workspaces/${source}/handoffs/${id}/undo`, { headers, json: {} });
 }
 
+/** Whether this content is found at a path; what is there must be whole. */
+async function holds({ api }: Agent, workspace: string, path: string, content: string): Promise<boolean> {
+  const answer = (await api.get(byPath(workspace, "/content"), { query: { path } })).must(200, 404);
+  if (answer.status === 200 && answer.text !== content) throw new Error(`other content at ${path}`);
+  return answer.status === 200;
+}
+
 /** Everything that an outsider can tell of a scene: contents by path, lists, phase, what rex can read. */
 export async function look({ ada, rex, source, target }: HandoffScene): Promise<string[]> {
   const seen: string[] = [];
-  const reading = async (agent: Agent, workspace: string, path: string, content: string): Promise<boolean> => {
-    const answer = await agent.api.get(byPath(workspace, "/content"), { query: { path } });
-    if (answer.status === 200 && answer.text !== content) throw new Error(`other content at ${path}`);
-    if (answer.status !== 200 && answer.status !== 404) throw new Error(`${path}: ${answer.outcome}`);
-    return answer.status === 200;
-  };
   for (const { from, to, content } of OUTPUTS) {
-    if (await reading(ada, source, from, content)) seen.push(`source ${from}`);
-    if (await reading(ada, target, to, content)) seen.push(`target ${to}`);
-    if (await reading(rex, target, to, content)) seen.push(`rex ${to}`);
+    if (await holds(ada, source, from, content)) seen.push(`source ${from}`);
+    if (await holds(ada, target, to, content)) seen.push(`target ${to}`);
+    if (await holds(rex, target, to, content)) seen.push(`rex ${to}`);
   }
   const lists: [string, string][] = [
     [source, "/work"],

@@ -206,3 +206,61 @@ export function renew(
 export async function locksOf({ api }: Agent, file: { fileId: string }): Promise<Overview> {
   return (await api.get(byId(file, "/lock"))).as<Overview>(200);
 }
+
+/** Walls around a key. */
+export interface Scopes {
+  readOnly?: boolean;
+  operations?: string[];
+  places?: { workspaceId: string; folder?: string }[];
+}
+
+/** Another key: its id, and its principal with it in hand. */
+export async function makeKey(
+  by: Agent,
+  whose: Agent,
+  terms: { scopes?: Scopes; expiresAt?: string } = {},
+): Promise<Agent & { keyId: string }> {
+  const json = { principalId: whose.id, ...terms };
+  const made = (await by.api.post("/api/keys", { json })).as<{ key: { id: string }; secret: string }>(201);
+  return { ...whose, api: whose.api.with(made.secret), keyId: made.key.id };
+}
+
+/** A new group's id. */
+export async function makeGroup({ api }: Agent, members: Agent[]): Promise<string> {
+  const { group } = (await api.post("/api/groups", { json: { name: "a group" } })).as<{ group: { id: string } }>(201);
+  for (const { id } of members) (await api.put(`/api/groups/${group.id}/members/${id}`)).must(200);
+  return group.id;
+}
+
+export interface GrantTerms {
+  to: string;
+  effect?: "allow" | "deny";
+  role?: string;
+  permissions?: string[];
+  until?: string;
+  /** Of a folder or a file; without, the whole workspace. */
+  path?: string;
+}
+
+/** A new grant's id: in a workspace, or (null) in all. */
+export async function makeGrant({ api }: Agent, workspace: string | null, terms: GrantTerms): Promise<string> {
+  const path = workspace === null ? "/api/grants" : `/api/workspaces/${workspace}/grants`;
+  return (await api.post(path, { json: terms })).as<{ grant: { id: string } }>(201).grant.id;
+}
+
+export async function makeInvitation({ api }: Agent): Promise<{ id: string; token: string }> {
+  const { invitation, token } = (await api.post("/api/invitations", { json: { name: "invited" } })).as<{
+    invitation: { id: string };
+    token: string;
+  }>(201);
+  return { id: invitation.id, token };
+}
+
+/** An offer of a workspace. */
+export async function makeTransfer({ api }: Agent, workspaceId: string): Promise<{ id: string; token: string }> {
+  const { transfer, token } = (await api.post("/api/transfers", { json: { workspaceId } })).as<{
+    transfer: { id: string };
+    token: string;
+  }>(201);
+  return { id: transfer.id, token };
+}

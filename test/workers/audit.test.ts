@@ -2,7 +2,7 @@
 
 import { beforeAll, describe, expect, test } from "vitest";
 import { past } from "../support/until.ts";
-import { fileObject, runAlarm, workspaceObject, world } from "../support/workerd.ts";
+import { fileObject, organizationObject, runAlarm, workspaceObject, world } from "../support/workerd.ts";
 import {
   type Agent,
   askForLock,
@@ -85,7 +85,7 @@ describe("of a session", () => {
     (await vic.api.get(`${base}/members`)).must(200);
     note(vic, "list_members", null);
     (await ada.api.delete(`${base}/members/${ada.id}`)).must(409);
-    note(ada, "remove_member", null, "last_admin");
+    note(ada, "remove_member", null, "owner_stays");
 
     one = await newFile(ben, workspace, "/one.txt");
     note(ben, "write_file", one);
@@ -284,22 +284,24 @@ describe("the organization's own log", () => {
     (await ben.api.post("/api/agents", { json: { name: "mole" } })).must(403);
     await world.workspace(ada);
     (await ben.api.post("/api/workspaces", { json: { name: "mine" } })).must(403);
+    await runAlarm(organizationObject(ada.organization));
     const answer = await ada.api.get("/api/events");
     const { events } = answer.as<Page>(200);
     expect(events.toReversed().map(({ action, agent, code }) => [action, agent, code])).toEqual([
-      ["create_organization", null, null],
+      ["create_organization", ada.id, null],
       ["create_agent", ada.id, null],
       ["create_agent", ada.id, null],
-      ["create_agent", ben.id, "organization_admin_only"],
+      ["create_agent", ben.id, "forbidden"],
       ["create_workspace", ada.id, null],
-      ["create_workspace", ben.id, "organization_admin_only"],
+      ["create_workspace", ben.id, "forbidden"],
     ]);
     for (const secret of [key, ada.api.key ?? "", ben.api.key ?? ""]) expect(answer.text).not.toContain(secret);
   });
 
   test("is for its admins alone, and pages", async () => {
-    expect((await ben.api.get("/api/events")).outcome).toBe("403 organization_admin_only");
+    expect((await ben.api.get("/api/events")).outcome).toBe("403 forbidden");
     const stranger = await world.organization("Rival");
+    await runAlarm(organizationObject(stranger.organization));
     const theirs = (await stranger.api.get("/api/events")).as<Page>(200).events;
     expect(theirs.map(({ action }) => action)).toEqual(["create_organization"]);
     const whole = (await ada.api.get("/api/events")).as<Page>(200).events;

@@ -148,8 +148,8 @@ async function expectAlive({ ada, source, target }: HandoffScene, isAfter: boole
 
 interface Protocol {
   /** Brings a scene to where the protocol begins. */
-  begin(scene: HandoffScene): Promise<string>;
-  ask(scene: HandoffScene, id: string, key: string): Promise<Answer>;
+  begin: (scene: HandoffScene) => Promise<string>;
+  ask: (scene: HandoffScene, id: string, key: string) => Promise<Answer>;
   from: "before" | "after";
   to: "before" | "after";
 }

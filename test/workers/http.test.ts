@@ -188,8 +188,8 @@ test.each(Object.entries(HOSTILE))("%s", async (_, [expected, [method, path, opt
 });
 
 test("nothing of all that has created or locked anything", async () => {
-  const { agents } = (await ada.api.get("/api/agents")).as<{ agents: unknown[] }>(200);
-  expect(agents).toHaveLength(1);
+  const { principals } = (await ada.api.get("/api/principals")).as<{ principals: unknown[] }>(200);
+  expect(principals).toHaveLength(1);
   expect((await ada.api.get(byId(file))).as<FileView>(200)).toEqual(file);
   const all = (await ada.api.get(`/api/workspaces/${workspace}/files`, { query: { recursive: true } })).as<{
     files: unknown[];
@@ -209,7 +209,8 @@ const fill = (pattern: string): string =>
     .replace("{workspaceId}", workspace)
     .replace("{fileId}", file.fileId)
     .replace("{lockId}", LOCK)
-    .replace("{agentId}", AGENT);
+    .replace("{principalId}", AGENT)
+    .replaceAll(/\{(\w+)Id\}/g, "no-such-$1");
 
 describe("a method that a route does not know gets 405 with those it knows", () => {
   const patterns = [...new Set(ROUTES.map(({ pattern }) => pattern))];
@@ -267,7 +268,7 @@ describe("the OpenAPI document", () => {
       const braces = [...pattern.matchAll(/\{(\w+)\}/g)].map((match) => match[1]);
       expect(inPath.map(({ name }) => name)).toEqual(braces);
       expect(inPath.every(({ required }) => required)).toBe(true);
-      expect(names.includes("query path")).toBe(namedByPath);
+      if (operation.on === "file" || operation.on === "content") expect(names.includes("query path")).toBe(namedByPath);
       expect(found.summary).not.toBe("");
     },
   );

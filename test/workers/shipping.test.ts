@@ -10,13 +10,12 @@ import { whileBroken } from "../support/faults.ts";
 import { workspaceObject, world } from "../support/workerd.ts";
 
 let stub: ReturnType<typeof workspaceObject>;
-let number: number;
+let workspace: string;
 let file: FileId;
 
 beforeEach(async () => {
-  const workspace = await world.workspace(await world.organization());
+  workspace = await world.workspace(await world.organization());
   stub = workspaceObject(workspace);
-  number = (await env.DB.prepare("SELECT number FROM workspaces WHERE id = ?").bind(workspace).first("number")) ?? 0;
   file = env.FILES.newUniqueId().toString() as FileId;
 });
 
@@ -34,7 +33,10 @@ const ship = (...events: AuditEvent[]) => stub.ship({ file, events });
 
 /** Numbers of the file's events as the log holds them, in the workspace's order. */
 async function logged(): Promise<number[]> {
-  const rows = env.DB.prepare("SELECT n FROM events WHERE workspace = ? AND file = ? ORDER BY seq").bind(number, file);
+  const rows = env.DB.prepare(
+    `SELECT n FROM events JOIN streams ON streams.number = events.stream
+     WHERE streams.id = ? AND file = ? ORDER BY seq`,
+  ).bind(workspace, file);
   return (await rows.all<{ n: number }>()).results.map((row) => row.n);
 }
 
@@ -104,7 +106,11 @@ test("segments are dropped when they are old and in the log, and the order goes 
     storage.sql.exec("SELECT name FROM sqlite_master WHERE name GLOB 'stream_*'").toArray(),
   );
   expect(segments).toHaveLength(2);
-  const order = await env.DB.prepare("SELECT seq FROM events WHERE workspace = ? ORDER BY seq").bind(number).all();
+  const order = await env.DB.prepare(
+    "SELECT seq FROM events JOIN streams ON streams.number = events.stream WHERE streams.id = ? ORDER BY seq",
+  )
+    .bind(workspace)
+    .all();
   expect(order.results.map((row) => row["seq"])).toEqual(order.results.map((_, index) => index + 1));
   expect(await logged()).toEqual([1, 2, 4, 6]);
 });

@@ -6,7 +6,9 @@ import { env } from "cloudflare:workers";
 import { beforeAll, expect, test } from "vitest";
 import type { Call } from "../../src/domain/calls.ts";
 import type { WriteTerms } from "../../src/domain/content.ts";
-import type { PrincipalId, KeyId, OrganizationId, WorkspaceId, WorkspacePath } from "../../src/domain/ids.ts";
+import type { WorkspaceId, WorkspacePath } from "../../src/domain/ids.ts";
+import { verifyKey } from "../../src/platform/keys.ts";
+import { SIGNING_SECRET } from "../support/secrets.ts";
 import { until } from "../support/until.ts";
 import { fileObject, runAlarm, tablesOf, workspaceObject, world } from "../support/workerd.ts";
 import { type Agent, byId, type FileView, newFile, overwrite, put } from "../support/world.ts";
@@ -48,8 +50,9 @@ async function sweepNow(file: string): Promise<void> {
 }
 
 /** As the Worker would ask, but it may stop half-way. */
-function callOf({ id, organization }: Agent): Call {
-  const caller = { organization: organization as OrganizationId, principal: id as PrincipalId, key: "key_x" as KeyId };
+async function callOf({ api }: Agent): Promise<Call> {
+  const caller = await verifyKey(SIGNING_SECRET, api.key ?? "");
+  if (caller === null) throw new Error("the key is valid");
   return { caller, action: "write_file", permission: "files:write", idempotency: null, lease: null };
 }
 
@@ -57,7 +60,7 @@ const ANY: WriteTerms = { ifMatch: "*", ifNoneMatch: null, lock: null, release: 
 
 /** A Worker that dies between putting the blob and committing it. Answers the key. */
 async function dieBeforeCommit(file: FileView): Promise<string> {
-  const announced = await fileObject(file.fileId).beginUpload(callOf(ada), ANY, "a-request");
+  const announced = await fileObject(file.fileId).beginUpload(await callOf(ada), ANY, "a-request");
   if (!announced.ok || !("key" in announced.value)) throw new Error("the upload is announced");
   await env.BLOBS.put(announced.value.key, large("x"));
   return announced.value.key;
@@ -96,7 +99,7 @@ test("an upload that comes to its end after the sweep cannot commit, and nothing
     size: LARGE,
     contentType: "application/octet-stream",
   } as const;
-  const late = await fileObject(file.fileId).write(callOf(ada), content, ANY, "a-request");
+  const late = await fileObject(file.fileId).write(await callOf(ada), content, ANY, "a-request");
   expect(late).toEqual({ ok: false, problem: { code: "upload_expired" } });
   expect((await ada.api.get(byId(file))).as<FileView>(200).version).toBe(1);
 });
@@ -138,7 +141,7 @@ test("a file that never got its name goes, with its blob", async () => {
   const key = { "Idempotency-Key": "loses-the-race" };
   const id = env.FILES.idFromName(`${workspace} ${ada.id} loses-the-race`).toString();
   const file = { workspace: workspace as WorkspaceId, path: "/taken.bin" as WorkspacePath };
-  const call: Call = { ...callOf(ada), idempotency: { key: key["Idempotency-Key"], fingerprint: "f" } };
+  const call: Call = { ...(await callOf(ada)), idempotency: { key: key["Idempotency-Key"], fingerprint: "f" } };
   const announced = await fileObject(id).beginCreation(call, file.workspace, file.path, "a-request");
   if (!announced.ok || !("key" in announced.value)) throw new Error("the upload is announced");
   await env.BLOBS.put(announced.value.key, large("x"));

@@ -5,15 +5,15 @@ import type { Grant } from "../../../src/domain/access/grants.ts";
 import { OF_ALL, type Standing, type Whose } from "../../../src/domain/access/standing.ts";
 import type { Call } from "../../../src/domain/calls.ts";
 import type { EventDetail } from "../../../src/domain/events.ts";
-import type { FileId, HandoffId, WorkspacePath } from "../../../src/domain/ids.ts";
+import type { HandoffId, WorkspacePath } from "../../../src/domain/ids.ts";
 import { LIMITS } from "../../../src/domain/limits.ts";
 import { ok, type Result } from "../../../src/domain/result.ts";
-import { findSubject, mayGive, whoseOf } from "../access.ts";
+import { findSubject, fullFault, givingFault, whoseOf } from "../access.ts";
 import { occupant } from "../names.ts";
 import type { WorkspaceShell } from "../shell.ts";
 
 export interface Arrival {
-  names: { path: WorkspacePath; file: FileId }[];
+  paths: WorkspacePath[];
   /** Paths that become free in the same moment. */
   leaving: ReadonlySet<WorkspacePath>;
   grants: readonly Grant[];
@@ -30,10 +30,10 @@ export async function areKnown(shell: WorkspaceShell, call: Call, grants: readon
 
 /** To be called in the same turn as what it admits to. */
 export function admitArrival(shell: WorkspaceShell, call: Call, standing: Standing, arrival: Arrival): Result<true> {
-  const { names, leaving, grants } = arrival;
-  for (const target of names) {
-    const { path } = target;
-    const opened = shell.admit({ ...call, permission: "files:write" }, standing, target);
+  const { paths, leaving, grants } = arrival;
+  for (const path of paths) {
+    // A right on a file alone is none on the place where it is to be.
+    const opened = shell.admit({ ...call, permission: "files:write" }, standing, { path, file: null });
     if (!opened.ok) return opened;
     const taken = occupant(shell, path, leaving);
     if (taken !== null) return shell.refuse(call, { code: "path_taken", path, by: taken.by });
@@ -43,7 +43,9 @@ export function admitArrival(shell: WorkspaceShell, call: Call, standing: Standi
   const opened = shell.admit({ ...call, permission: "access:manage" }, standing, shell.targetOf(first.on));
   if (!opened.ok) return opened;
   if (!arrival.areKnown) return shell.refuse(call, { code: "not_found", what: "principal" });
-  return mayGive(shell, call, opened.value, grants);
+  const faults = grants.map((grant) => givingFault(shell, standing, grant, grant.on));
+  const fault = faults.find((one) => one !== null) ?? fullFault(shell, grants.length);
+  return fault === null ? ok(true) : shell.refuse(call, fault);
 }
 
 /** Whose leases the end of these grants bears on; null when there are none. */

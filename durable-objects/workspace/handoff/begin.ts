@@ -7,6 +7,7 @@ import type { Call } from "../../../src/domain/calls.ts";
 import { type NewHandoff, type Way, waysOf } from "../../../src/domain/handoffs.ts";
 import type { FileId, WorkspacePath } from "../../../src/domain/ids.ts";
 import { LIMITS } from "../../../src/domain/limits.ts";
+import type { Permission } from "../../../src/domain/permissions.ts";
 import { err, ok, type Result } from "../../../src/domain/result.ts";
 import type { Version } from "../../../src/domain/versions.ts";
 import { newGrantId, newHandoffId } from "../../../src/platform/ids.ts";
@@ -49,9 +50,9 @@ export function mayHappen(
     if (admitted.value !== source) return shell.refuse(call, { code: "handoff_changed", path: from });
   }
   if (target !== null) return ok(true);
-  const names = outputs.map(({ to, file }) => ({ path: to, file }));
+  const paths = outputs.map(({ to }) => to);
   const leaving = new Set(mode === "move" ? outputs.map(({ from }) => from) : []);
-  return admitArrival(shell, call, standing, { names, leaving, grants, areKnown });
+  return admitArrival(shell, call, standing, { paths, leaving, grants, areKnown });
 }
 
 /** The file that a path names, to those who may take it along. A refusal says which path it is about. */
@@ -62,9 +63,12 @@ function admitSource(
   { mode, from }: Pick<NewHandoff, "mode"> & Pick<Way, "from">,
 ): Result<FileId> {
   const file = shell.tables.entryAt(from)?.file ?? null;
-  const permission = mode === "copy" ? "files:read" : "files:write";
-  const opened = shell.admit({ ...call, permission }, standing, { path: from, file });
-  if (!opened.ok) return naming(from, opened);
+  // Where it comes to lie, who may not read it here might.
+  const needed: Permission[] = mode === "copy" ? ["files:read"] : ["files:write", "files:read"];
+  for (const permission of needed) {
+    const opened = shell.admit({ ...call, permission }, standing, { path: from, file });
+    if (!opened.ok) return naming(from, opened);
+  }
   return file === null ? naming(from, shell.refuse(call, { code: "not_found", what: "file" })) : ok(file);
 }
 

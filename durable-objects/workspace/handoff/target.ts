@@ -24,7 +24,7 @@ export async function reserve(shell: WorkspaceShell, call: Call, reservation: Re
     kind === "leaving"
       ? admitDeparture(shell, call, standing.value, entries)
       : admitArrival(shell, call, standing.value, {
-          names: entries,
+          paths: entries.map(({ path }) => path),
           leaving: new Set(),
           grants,
           areKnown: known.value,

@@ -73,10 +73,10 @@ function admitUndo(shell: WorkspaceShell, call: Call, standing: Standing, handof
   return ok(handoff);
 }
 
-/** What an undoing changes here. */
+/** What an undoing changes here. A right on a file alone is none on the place where it is to be. */
 const touched = ({ mode, target, outputs }: Handoff): Target[] =>
-  outputs.flatMap(({ from, to, source, file }) => [
-    ...(mode === "move" ? [{ path: from, file: source }] : []),
+  outputs.flatMap(({ from, to, file }) => [
+    ...(mode === "move" ? [{ path: from, file: null }] : []),
     ...(target === null ? [{ path: to, file }] : []),
   ]);
 

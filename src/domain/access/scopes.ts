@@ -6,7 +6,7 @@ import { type AnyPermission, READING } from "../permissions.ts";
 import type { Target } from "./grants.ts";
 
 /** A folder of a workspace, with its closing slash; `/` is the whole workspace. */
-export interface Place {
+interface Place {
   workspace: WorkspaceId;
   folder: string;
 }
@@ -24,11 +24,16 @@ export const UNSCOPED: Scopes = { readOnly: false, operations: null, places: nul
 export type Wall = "read-only" | "operations" | "places" | "powers";
 
 /** Never through a scoped key. */
-const POWERS: readonly AnyPermission[] = ["access:manage", "self:manage", "organization:manage", "workspaces:create"];
+const POWERS: ReadonlySet<AnyPermission> = new Set([
+  "access:manage",
+  "self:manage",
+  "organization:manage",
+  "workspaces:create",
+] as const);
 /** Through a scoped key only if it names the operation. */
-const CONFIDENTIAL: readonly AnyPermission[] = ["audit:read", "access:read", "organization:audit"];
+const CONFIDENTIAL: ReadonlySet<AnyPermission> = new Set(["audit:read", "access:read", "organization:audit"] as const);
 
-export const isScoped = ({ readOnly, operations, places }: Scopes): boolean =>
+const isScoped = ({ readOnly, operations, places }: Scopes): boolean =>
   readOnly || operations !== null || places !== null;
 
 /** The wall that keeps a key from an operation, wherever it is tried; null when none does. */
@@ -39,8 +44,8 @@ export function wallAgainst(
   if (!isScoped(scopes)) return null;
   const isNamed = scopes.operations?.includes(action) ?? false;
   if (scopes.operations !== null && !isNamed) return "operations";
-  if (POWERS.includes(permission)) return "powers";
-  if (CONFIDENTIAL.includes(permission)) return isNamed ? null : "powers";
+  if (POWERS.has(permission)) return "powers";
+  if (CONFIDENTIAL.has(permission)) return isNamed ? null : "powers";
   return scopes.readOnly && !READING.includes(permission) ? "read-only" : null;
 }
 

@@ -1,30 +1,9 @@
-// Owns how the rules of access are broken on purpose: src/domain is copied to another directory, patched as text, and
-// imported from there. A patch whose text is not found exactly once is an error, so no mutation can become void.
+// Owns how the rules of access are broken on purpose.
 
-import { cp, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { breakDomain, type Patch as PatchOf } from "../mutants.ts";
 import type { Rules } from "./rules.ts";
 
-/** A text in a file of src/domain/access, and what takes its place. */
-export interface Patch {
-  file: "grants.ts" | "rights.ts" | "scopes.ts";
-  find: string;
-  replace: string;
-}
+export type Patch = PatchOf<"grants.ts" | "rights.ts" | "scopes.ts">;
 
-const DOMAIN = join(import.meta.dirname, "../../../src/domain");
-
-/** The rules with the patches applied, loaded from `directory`, which must be new: modules are loaded once. */
-export async function breakRules(directory: string, patches: Patch[]): Promise<Rules> {
-  await cp(DOMAIN, directory, { recursive: true });
-  for (const { file, find, replace } of patches) {
-    const path = join(directory, "access", file);
-    const parts = (await readFile(path, "utf8")).split(find);
-    if (parts.length !== 2) throw new Error(`found ${parts.length - 1} times in ${file}, not once: ${find}`);
-    await writeFile(path, parts.join(replace));
-  }
-  const load = async (file: string): Promise<unknown> => import(pathToFileURL(join(directory, "access", file)).href);
-  const [rights, scopes] = await Promise.all([load("rights.ts"), load("scopes.ts")]);
-  return { ...(rights as Rules), ...(scopes as Rules) };
-}
+export const breakRules = async (directory: string, patches: Patch[]): Promise<Rules> =>
+  (await breakDomain(directory, "access", patches, ["rights.ts", "scopes.ts"])) as Rules;

@@ -157,13 +157,13 @@ const IN_GRANTS: Mutation[] = [
   },
   {
     name: "a custom role overrides the built-in one",
-    find: `builtIn[bundle.role] ?? roles[bundle.role]`,
-    replace: `roles[bundle.role] ?? builtIn[bundle.role]`,
+    find: `[ROLE_PERMISSIONS as Roles, roles]`,
+    replace: `[roles, ROLE_PERMISSIONS as Roles]`,
   },
   {
     name: "custom roles are unknown",
-    find: ` ?? roles[bundle.role]`,
-    replace: ``,
+    find: `[ROLE_PERMISSIONS as Roles, roles]`,
+    replace: `[ROLE_PERMISSIONS as Roles]`,
   },
   {
     name: "an unknown role bundles everything",
@@ -203,18 +203,18 @@ const IN_WALLS: Mutation[] = [
   },
   {
     name: "a scoped key has every power",
-    find: `if (POWERS.includes(permission)) return "powers";`,
+    find: `if (POWERS.has(permission)) return "powers";`,
     replace: ``,
   },
   {
     name: "a scoped key has the powers that it names",
-    find: `if (POWERS.includes(permission)) return`,
-    replace: `if (POWERS.includes(permission) && !isNamed) return`,
+    find: `if (POWERS.has(permission)) return`,
+    replace: `if (POWERS.has(permission) && !isNamed) return`,
   },
   {
     name: "a scoped key sees what is confidential",
-    find: `if (CONFIDENTIAL.includes(permission)) return isNamed ? null : "powers";`,
-    replace: `if (CONFIDENTIAL.includes(permission)) return null;`,
+    find: `if (CONFIDENTIAL.has(permission)) return isNamed ? null : "powers";`,
+    replace: `if (CONFIDENTIAL.has(permission)) return null;`,
   },
   {
     name: "a key that is kept to places is not scoped",

@@ -80,7 +80,17 @@ export const permissions = fc.subarray([...PERMISSIONS], { minLength: 1, maxLeng
 
 /** "viewer" is a custom role that would like to be the built-in one. */
 const roles = fc.record({ auditor: permissions, courier: permissions, viewer: permissions }, { requiredKeys: [] });
-const roleName = fc.constantFrom("viewer", "viewer", "editor", "steward", "admin", "auditor", "courier", "unheard-of");
+const roleName = fc.constantFrom(
+  "viewer",
+  "viewer",
+  "editor",
+  "steward",
+  "admin",
+  "auditor",
+  "courier",
+  "unheard-of",
+  "constructor",
+);
 
 export const bundle: fc.Arbitrary<Bundle> = fc.oneof(fc.record({ role: roleName }), fc.record({ permissions }));
 

@@ -1,30 +1,9 @@
-// Owns how rules are broken on purpose: src/domain is copied to another directory, patched as text, and imported from
-// there. A patch whose text is not found exactly once is an error, so no mutation can quietly become void.
+// Owns how the rules of locks are broken on purpose.
 
-import { cp, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { breakDomain, type Patch as PatchOf } from "../mutants.ts";
 import type { Rules } from "./file.ts";
 
-/** A text in a file of src/domain/locks, and what takes its place. */
-export interface Patch {
-  file: "decide.ts" | "durability.ts" | "override.ts" | "queue.ts" | "standing.ts" | "state.ts";
-  find: string;
-  replace: string;
-}
+export type Patch = PatchOf<"decide.ts" | "durability.ts" | "override.ts" | "queue.ts" | "standing.ts" | "state.ts">;
 
-const DOMAIN = join(import.meta.dirname, "../../../src/domain");
-
-/** The rules with the patches applied, loaded from `directory`, which must be new: modules are loaded once. */
-export async function breakRules(directory: string, patches: Patch[]): Promise<Rules> {
-  await cp(DOMAIN, directory, { recursive: true });
-  for (const { file, find, replace } of patches) {
-    const path = join(directory, "locks", file);
-    const parts = (await readFile(path, "utf8")).split(find);
-    if (parts.length !== 2) throw new Error(`found ${parts.length - 1} times in ${file}, not once: ${find}`);
-    await writeFile(path, parts.join(replace));
-  }
-  const load = async (file: string): Promise<unknown> => import(pathToFileURL(join(directory, "locks", file)).href);
-  const [decide, durability] = await Promise.all([load("decide.ts"), load("durability.ts")]);
-  return { ...(decide as Rules), ...(durability as Rules) };
-}
+export const breakRules = async (directory: string, patches: Patch[]): Promise<Rules> =>
+  (await breakDomain(directory, "locks", patches, ["decide.ts", "durability.ts"])) as Rules;
