@@ -13,7 +13,7 @@ import type { Version } from "../../../src/domain/versions.ts";
 import { newGrantId, newHandoffId } from "../../../src/platform/ids.ts";
 import { reach } from "../../../src/platform/objects.ts";
 import type { WorkspaceShell } from "../shell.ts";
-import { admitArrival, areKnown } from "./arrival.ts";
+import { admitArrival, areKnown, type Arrival } from "./arrival.ts";
 import { askedBy, type Handoff, isCopying, type Output } from "./table.ts";
 
 /** Plans a handoff and keeps the plan. Nothing else has changed when this answers. */
@@ -24,35 +24,44 @@ export async function begin(shell: WorkspaceShell, call: Call, asked: NewHandoff
   // The recipients of another workspace are its own business.
   const known = asked.target === null ? await areKnown(shell, call, grants) : ok(true);
   if (!known.ok) return known;
-  const offered = await offersFor(shell, call, asked, ways.value);
-  if (!offered.ok) return offered;
   const standing = await shell.standingOf(call.caller);
   if (!standing.ok) return standing;
-  const handoff = plan(shell, call, asked, { outputs: offered.value, grants });
-  const may = mayHappen(shell, call, standing.value, handoff, known.value);
-  if (!may.ok) return may;
+  const wanted = { ...asked, ways: ways.value, grants, areKnown: known.value };
+  const sources = admitAll(shell, call, standing.value, wanted);
+  if (!sources.ok) return sources;
+  const outputs = await offersFor(shell, call, asked, sources.value);
+  if (!outputs.ok) return outputs;
+  const handoff = plan(shell, call, asked, { outputs: outputs.value, grants });
   keep(shell, handoff);
   return ok(handoff);
 }
 
-/** Whether the rights, files and names here are (still) such that the handoff may happen; in the same turn as that. */
-export function mayHappen(
-  shell: WorkspaceShell,
-  call: Call,
-  standing: Standing,
-  handoff: Handoff,
-  areKnown: boolean,
-): Result<true> {
-  const { outputs, grants, mode, target } = handoff;
-  for (const { from, source } of outputs) {
+/** Whether a handoff that has been planned may happen now; to be called in the same turn as that. */
+export function mayHappen(shell: WorkspaceShell, call: Call, standing: Standing, handoff: Handoff): Result<true> {
+  const { outputs } = handoff;
+  const sources = admitAll(shell, call, standing, { ...handoff, ways: outputs, areKnown: true });
+  if (!sources.ok) return sources;
+  const changed = outputs.find(({ source }, k) => sources.value[k]?.source !== source);
+  return changed === undefined ? ok(true) : shell.refuse(call, { code: "handoff_changed", path: changed.from });
+}
+
+type Source = Way & { source: FileId };
+type Wanted = Pick<NewHandoff, "mode" | "target"> & Pick<Arrival, "grants" | "areKnown"> & { ways: readonly Way[] };
+
+/** The files meant, if the caller may take them from there and bring them here, and everything here has room for them. */
+function admitAll(shell: WorkspaceShell, call: Call, standing: Standing, wanted: Wanted): Result<Source[]> {
+  const { ways, mode, target, grants, areKnown } = wanted;
+  const sources: Source[] = [];
+  for (const { from, to } of ways) {
     const admitted = admitSource(shell, call, standing, { mode, from });
     if (!admitted.ok) return admitted;
-    if (admitted.value !== source) return shell.refuse(call, { code: "handoff_changed", path: from });
+    sources.push({ from, to, source: admitted.value });
   }
-  if (target !== null) return ok(true);
-  const paths = outputs.map(({ to }) => to);
-  const leaving = new Set(mode === "move" ? outputs.map(({ from }) => from) : []);
-  return admitArrival(shell, call, standing, { paths, leaving, grants, areKnown });
+  if (target !== null) return ok(sources);
+  const leaving = new Set(mode === "move" ? ways.map(({ from }) => from) : []);
+  const arrival = { paths: ways.map(({ to }) => to), leaving, grants, areKnown };
+  const admitted = admitArrival(shell, call, standing, arrival);
+  return admitted.ok ? ok(sources) : admitted;
 }
 
 /** The file that a path names, to those who may take it along. A refusal says which path it is about. */
@@ -72,21 +81,18 @@ function admitSource(
   return file === null ? naming(from, shell.refuse(call, { code: "not_found", what: "file" })) : ok(file);
 }
 
-async function offersFor(shell: WorkspaceShell, call: Call, asked: NewHandoff, ways: Way[]): Promise<Result<Output[]>> {
-  const standing = await shell.standingOf(call.caller);
-  if (!standing.ok) return standing;
-  const sources: { way: Way; source: FileId }[] = [];
-  for (const way of ways) {
-    const admitted = admitSource(shell, call, standing.value, { mode: asked.mode, from: way.from });
-    if (!admitted.ok) return admitted;
-    sources.push({ way, source: admitted.value });
-  }
+async function offersFor(
+  shell: WorkspaceShell,
+  call: Call,
+  asked: NewHandoff,
+  sources: Source[],
+): Promise<Result<Output[]>> {
   const { principal } = call.caller;
   const offers = await Promise.all(
-    sources.map(async ({ way, source }): Promise<Result<Output>> => {
-      const offered = await reach("file", true, () => shell.file(source).offer(principal, asked.mode));
+    sources.map(async (way): Promise<Result<Output>> => {
+      const offered = await reach("file", true, () => shell.file(way.source).offer(principal, asked.mode));
       if (!offered.ok) return naming(way.from, shell.refuse(call, offered.problem));
-      return ok(outputOf(shell, call, asked, { ...way, source, head: offered.value }));
+      return ok(outputOf(shell, call, asked, { ...way, head: offered.value }));
     }),
   );
   return inOrder(offers);
@@ -96,7 +102,7 @@ function outputOf(
   shell: WorkspaceShell,
   call: Call,
   asked: NewHandoff,
-  { head, ...way }: Way & { source: FileId; head: Version },
+  { head, ...way }: Source & { head: Version },
 ): Output {
   const sourceVersion = head.n;
   if (!isCopying(asked)) return { ...way, sourceVersion, file: way.source, version: head };

@@ -76,7 +76,7 @@ async function commit(shell: WorkspaceShell, call: Call, id: HandoffId): Promise
   const now = Date.now();
   const handoff = shell.handoffs.find(id);
   if (handoff?.state !== "preparing" || (handoff.dueAt ?? 0) <= now) return err(UNAVAILABLE);
-  const may = mayHappen(shell, call, standing.value, handoff, true);
+  const may = mayHappen(shell, call, standing.value, handoff);
   if (!may.ok) return may;
   const done = committed(shell, handoff, now);
   const view = viewOf(done, shell.id);
