@@ -27,8 +27,7 @@ async function attendTo(shell: WorkspaceShell, { id, state, told }: Handoff): Pr
 async function endParked(shell: WorkspaceShell, id: HandoffId): Promise<void> {
   await Promise.all(shell.handoffs.parked(id).map(({ file }) => shell.file(file).abandon()));
   const handoff = shell.handoffs.find(id);
-  // An undoing that began in the last moment needs them still.
-  if (handoff?.state !== "committed") return;
+  if (handoff === null) return;
   shell.db.transaction(() => {
     shell.handoffs.unpark(id);
     shell.handoffs.save({ ...handoff, dueAt: null });
