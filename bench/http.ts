@@ -1,5 +1,5 @@
 // Owns how benches send HTTP: kept-alive connections from one pool, every request counted. It uses node:http because the
-// client shares the machine with what it measures, and node:http costs less than half of fetch (bench/README.md).
+// client shares the machine with what it measures, and node:http costs less than half of fetch.
 
 import { Agent, request } from "node:http";
 

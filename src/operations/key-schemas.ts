@@ -5,11 +5,20 @@ import type { KeyView, NewKey } from "../domain/organizations.ts";
 import { scopes, showScopes, shownScopes, toScopes } from "./access-schemas.ts";
 import { isoTime, name, time } from "./schemas.ts";
 
-export const keyFields = {
+/** Whether there is an operation of that name; only the registry, which lists them all, can tell. */
+export type IsOperation = (name: string) => boolean;
+
+export const keyFields = (isOperation: IsOperation) => ({
   name: name.default("unnamed").describe("for those who look after keys"),
-  scopes: scopes.optional().describe("walls that hold whatever its principal may do; without, the key may do all that"),
+  scopes: scopes
+    .refine(({ operations }) => operations?.every(isOperation) ?? true, {
+      message: "names an operation that there is not; the OpenAPI document has them all",
+      path: ["operations"],
+    })
+    .optional()
+    .describe("walls that hold whatever its principal may do; without, the key may do all that"),
   expiresAt: time.optional().describe("without, it does not expire"),
-};
+});
 
 export const toNewKey = (asked: {
   name: string;

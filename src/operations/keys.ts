@@ -6,34 +6,38 @@ import { ok } from "../domain/result.ts";
 import { newKeyId } from "../platform/ids.ts";
 import { mintKey } from "../platform/keys.ts";
 import { reach } from "../platform/objects.ts";
-import { key, keyFields, showKey, toNewKey } from "./key-schemas.ts";
+import { type IsOperation, key, keyFields, showKey, toNewKey } from "./key-schemas.ts";
 import { organizationOperation } from "./operation.ts";
 import { keyId, principalId, time } from "./schemas.ts";
 
 const minted = z.object({ key, secret: z.string().describe("the key itself, shown this once") });
 
-const createKey = organizationOperation({
-  name: "create_key",
-  title: "Create an API key",
-  description:
-    "Makes a key for yourself, or for somebody whom you manage. Its scopes are walls: a key that has any can neither make keys, nor give access, nor pass on ownership, and reads an audit log only if it names that operation.",
-  method: "POST",
-  path: "/api/keys",
-  permission: "self:manage",
-  effect: "writes",
-  input: z.strictObject({ principalId: principalId.optional().describe("whose; yours by default"), ...keyFields }),
-  output: minted,
-  status: () => 201,
-  async handle({ env, caller, call, organization, repeatable }, { principalId, ...asked }) {
-    const principal = principalId ?? caller.principal;
-    const made = await reach("organization", repeatable, () =>
-      organization().createKey(call, { principal, id: newKeyId(), asked: toNewKey(asked) }),
-    );
-    if (!made.ok) return made;
-    const claims = { organization: caller.organization, principal: made.value.principal, key: made.value.id };
-    return ok({ key: showKey(made.value), secret: await mintKey(env.SIGNING_SECRET, claims) });
-  },
-});
+const createKey = (isOperation: IsOperation) =>
+  organizationOperation({
+    name: "create_key",
+    title: "Create an API key",
+    description:
+      "Makes a key for yourself, or for somebody whom you manage. Its scopes are walls: a key that has any can neither make keys, nor give access, nor pass on ownership, and reads an audit log only if it names that operation.",
+    method: "POST",
+    path: "/api/keys",
+    permission: "self:manage",
+    effect: "writes",
+    input: z.strictObject({
+      principalId: principalId.optional().describe("whose; yours by default"),
+      ...keyFields(isOperation),
+    }),
+    output: minted,
+    status: () => 201,
+    async handle({ env, caller, call, organization, repeatable }, { principalId, ...asked }) {
+      const principal = principalId ?? caller.principal;
+      const made = await reach("organization", repeatable, () =>
+        organization().createKey(call, { principal, id: newKeyId(), asked: toNewKey(asked) }),
+      );
+      if (!made.ok) return made;
+      const claims = { organization: caller.organization, principal: made.value.principal, key: made.value.id };
+      return ok({ key: showKey(made.value), secret: await mintKey(env.SIGNING_SECRET, claims) });
+    },
+  });
 
 const listKeys = organizationOperation({
   name: "list_keys",
@@ -102,4 +106,4 @@ const revokeKey = organizationOperation({
   },
 });
 
-export const keyOperations = [createKey, listKeys, rotateKey, revokeKey];
+export const keyOperations = (isOperation: IsOperation) => [createKey(isOperation), listKeys, rotateKey, revokeKey];

@@ -7,7 +7,7 @@ import { ok } from "../domain/result.ts";
 import { newKeyId, newPrincipalId } from "../platform/ids.ts";
 import { mintKey } from "../platform/keys.ts";
 import { reach } from "../platform/objects.ts";
-import { key, keyFields, showKey, toNewKey } from "./key-schemas.ts";
+import { type IsOperation, key, keyFields, showKey, toNewKey } from "./key-schemas.ts";
 import { organizationOperation } from "./operation.ts";
 import { DONE, done, isoTime, limit, name, principalId, reason, time } from "./schemas.ts";
 
@@ -59,30 +59,33 @@ const whoAmI = organizationOperation({
   },
 });
 
-const createAgent = organizationOperation({
-  name: "create_agent",
-  title: "Create an agent",
-  description: "Creates an agent in your organization, with an API key that is shown this once.",
-  method: "POST",
-  path: "/api/agents",
-  permission: "organization:manage",
-  effect: "writes",
-  input: z.strictObject({
-    name,
-    role: organizationRole.default("member").describe("not above your own"),
-    key: z.strictObject(keyFields).default({ name: "the first" }).describe("about its key"),
-  }),
-  output: z.object({ agent: principal, key: z.string().describe("shown this once; the server does not keep it") }),
-  status: () => 201,
-  async handle({ env, caller, call, organization, repeatable }, input) {
-    const asked = { principal: newPrincipalId("agent"), key: newKeyId(), name: input.name, role: input.role };
-    const newKey = toNewKey(input.key);
-    const made = await reach("organization", repeatable, () => organization().createAgent(call, { ...asked, newKey }));
-    if (!made.ok) return made;
-    const claims = { organization: caller.organization, principal: made.value.principal.id, key: made.value.key };
-    return ok({ agent: showPrincipal(made.value.principal), key: await mintKey(env.SIGNING_SECRET, claims) });
-  },
-});
+const createAgent = (isOperation: IsOperation) =>
+  organizationOperation({
+    name: "create_agent",
+    title: "Create an agent",
+    description: "Creates an agent in your organization, with an API key that is shown this once.",
+    method: "POST",
+    path: "/api/agents",
+    permission: "organization:manage",
+    effect: "writes",
+    input: z.strictObject({
+      name,
+      role: organizationRole.default("member").describe("not above your own"),
+      key: z.strictObject(keyFields(isOperation)).default({ name: "the first" }).describe("about its key"),
+    }),
+    output: z.object({ agent: principal, key: z.string().describe("shown this once; the server does not keep it") }),
+    status: () => 201,
+    async handle({ env, caller, call, organization, repeatable }, input) {
+      const asked = { principal: newPrincipalId("agent"), key: newKeyId(), name: input.name, role: input.role };
+      const newKey = toNewKey(input.key);
+      const made = await reach("organization", repeatable, () =>
+        organization().createAgent(call, { ...asked, newKey }),
+      );
+      if (!made.ok) return made;
+      const claims = { organization: caller.organization, principal: made.value.principal.id, key: made.value.key };
+      return ok({ agent: showPrincipal(made.value.principal), key: await mintKey(env.SIGNING_SECRET, claims) });
+    },
+  });
 
 const listPrincipals = organizationOperation({
   name: "list_principals",
@@ -175,9 +178,9 @@ const removePrincipal = organizationOperation({
   },
 });
 
-export const principalOperations = [
+export const principalOperations = (isOperation: IsOperation) => [
   whoAmI,
-  createAgent,
+  createAgent(isOperation),
   listPrincipals,
   setOrganizationRole,
   pausePrincipal,

@@ -16,8 +16,8 @@ import { workspaceOperations } from "./workspaces.ts";
 
 export const OPERATIONS: readonly Operation[] = [
   ...organizationOperations,
-  ...principalOperations,
-  ...keyOperations,
+  ...principalOperations(isOperation),
+  ...keyOperations(isOperation),
   ...groupOperations,
   ...joiningOperations,
   ...workspaceOperations,
@@ -28,3 +28,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...lockOperations,
   ...handoffOperations,
 ];
+
+function isOperation(asked: string): boolean {
+  return OPERATIONS.some(({ name }) => name === asked);
+}

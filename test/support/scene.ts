@@ -29,7 +29,12 @@ export interface Scene extends Stage {
 
 let scenes = 0;
 
-export async function newScene(stage: Stage, holder: Agent = stage.owner): Promise<Scene> {
+/** `arrange` is done when the file is there and before it is locked. */
+export async function newScene(
+  stage: Stage,
+  holder: Agent = stage.owner,
+  arrange: (file: FileView) => Promise<void> = async () => undefined,
+): Promise<Scene> {
   const { world, owner, workspace, folder } = stage;
   const number = ++scenes;
   const member = await world.agent(owner, `member ${number}`);
@@ -37,6 +42,7 @@ export async function newScene(stage: Stage, holder: Agent = stage.owner): Promi
   await world.setRole(owner, workspace, member, "editor");
   const fileFolder = `${folder}${number}/`;
   const file = await newFile(owner, workspace, `${fileFolder}secret.csv`, "secret content");
+  await arrange(file);
   const { lockId } = await lock(holder, file, { purpose: "a secret purpose" });
   const { ticket } = await queue(holder, file);
   return { ...stage, file, fileFolder, lockId, ticket, member, newcomer, number };

@@ -22,7 +22,7 @@ import {
   type Transfer,
 } from "../support/organization.ts";
 import { past, until } from "../support/until.ts";
-import { organizationObject, runAlarm, workspaceObject, world } from "../support/workerd.ts";
+import { fileObject, organizationObject, runAlarm, workspaceObject, world } from "../support/workerd.ts";
 import { type Agent, byId, type FileView, type LoggedEvent, newFile, overwrite } from "../support/world.ts";
 
 let builder: Agent;
@@ -393,6 +393,16 @@ describe("passing directly", () => {
     await expectRefused(agent, "transfer_ownership", "403 owner_only", () => passDirectly(builder, { to: builder.id }));
   });
 
+  test("is seen at once where others own the workspace", async () => {
+    const admin = await world.agent(builder, "admin", "admin");
+    const theirs = await newFile(admin, await world.workspace(admin), "/theirs.txt");
+    const ann = await human(builder, "Ann");
+    const reading = () => ann.api.get(byId(theirs));
+    expect((await reading()).status).toBe(404);
+    (await passDirectly(builder, { to: ann.id })).must(200);
+    (await reading()).must(200);
+  });
+
   test("to two at once ends with one owner whom the workspace and the organization agree on", async () => {
     const [ann, bob] = [await human(builder, "Ann"), await human(builder, "Bob")];
     const workspaceId = workspaceAt(FIRST);
@@ -437,18 +447,47 @@ describe("a claim that is interrupted", () => {
     expect((await write(builder, FIRST)).outcome).toBe("401 unauthenticated");
   });
 
-  test("after the workspace has heard of it is not carried out twice", async () => {
+  test("before the files hear of it is finished by repeating it", async () => {
+    const lead = await world.agent(builder, "lead", "admin");
     const ann = await human(builder, "Ann");
-    (await passDirectly(builder, { workspaceId: workspaceAt(FIRST), to: ann.id })).must(200);
+    workspaces = [await world.workspace(lead)];
+    files = [await newFile(lead, workspaceAt(FIRST), "/built.txt")];
+    (await setRole(builder, lead.id, "member")).must(200);
+    (await write(lead, FIRST)).must(200);
+    const [file, workspace] = [fileObject(fileAt(FIRST).fileId), workspaceObject(workspaceAt(FIRST))];
+    // What an instance has of its own is no RPC method.
+    await runInDurableObject(file, (object) => {
+      Object.defineProperty(object, "recall", { value: null, configurable: true });
+    });
+    const options = once();
+    const pass = () => passDirectly(lead, { workspaceId: workspaceAt(FIRST), to: ann.id, keep: "none" }, options);
+    const interrupted = pass();
+    await until("the workspace has changed hands", 5000, async () =>
+      (await ownerOf(builder, FIRST)) === ann.id ? true : null,
+    );
+    await abort(workspace);
+    expect((await interrupted).outcome).toBe("503 unavailable");
+    await runInDurableObject(file, (object) => {
+      Reflect.deleteProperty(object, "recall");
+    });
+    (await pass()).must(200);
+    expect((await write(lead, FIRST)).status).toBe(404);
+  });
+
+  test("after the workspace has heard of it is not carried out twice, though it has changed hands since", async () => {
+    const ann = await human(builder, "Ann");
+    const workspaceId = workspaceAt(FIRST);
+    (await passDirectly(builder, { workspaceId, to: ann.id })).must(200);
+    (await passDirectly(ann, { workspaceId, to: builder.id })).must(200);
     const stub = organizationObject(builder.organization);
     await runInDurableObject(stub, (_, { storage }) => {
-      storage.sql.exec("UPDATE transfers SET state = 'passing'");
+      storage.sql.exec("UPDATE transfers SET state = 'passing' WHERE claimed_by = ?", ann.id);
     });
     await evictDurableObject(stub);
     await runAlarm(stub);
-    expect(await transfersOf(builder)).toMatchObject([{ state: "claimed" }]);
-    expect(await ownerOf(builder, FIRST)).toBe(ann.id);
-    expect(await workspaceLog(builder, FIRST, "own_workspace")).toHaveLength(1);
+    expect((await transfersOf(builder)).map(({ state }) => state)).toEqual(["claimed", "claimed"]);
+    expect(await ownerOf(builder, FIRST)).toBe(builder.id);
+    expect(await workspaceLog(builder, FIRST, "own_workspace")).toHaveLength(2);
   });
 
   test("is finished before another begins", async () => {
@@ -456,6 +495,8 @@ describe("a claim that is interrupted", () => {
     const workspaceId = workspaceAt(FIRST);
     await whileDeaf(async () => {
       expect((await passDirectly(builder, { workspaceId, to: ann.id })).outcome).toBe("503 unavailable");
+      expect((await passDirectly(ann, { workspaceId, to: bob.id })).outcome).toBe("503 unavailable");
+      expect(await transfersOf(builder)).toMatchObject([{ to: ann.id, state: "passing" }]);
     });
     (await passDirectly(ann, { workspaceId, to: bob.id })).must(200);
     expect(await ownerOf(bob, FIRST)).toBe(bob.id);

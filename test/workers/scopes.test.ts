@@ -466,3 +466,14 @@ describe("a file that is moved out of a key's folder is out of its reach at once
     expect((await ada.api.get(byId(file))).as<FileView>(200).version).toBe(1);
   });
 });
+
+test("a key is not made for operations that there are not", async () => {
+  const ada = await world.organization();
+  const scopes = { operations: ["read_file", "read_flie"] };
+  const answer = await ada.api.post("/api/keys", { json: { scopes } });
+  expect(answer.outcome).toBe("400 input_invalid");
+  expect(answer.problem["issues"]).toMatchObject([{ at: "scopes.operations" }]);
+  expect((await ada.api.post("/api/agents", { json: { name: "x", key: { scopes } } })).outcome).toBe(
+    "400 input_invalid",
+  );
+});
