@@ -5,10 +5,19 @@
 
 import { DurableObject } from "cloudflare:workers";
 import type { Whose } from "../src/domain/access/standing.ts";
-import { type Call, READING } from "../src/domain/calls.ts";
-import type { Announced, FileContent, FileView, NewContent, NewFile, WriteTerms } from "../src/domain/content.ts";
+import { type Call, type Caller, READING } from "../src/domain/calls.ts";
+import type {
+  Announced,
+  ContentSource,
+  FileContent,
+  FileView,
+  NewContent,
+  NewFile,
+  WriteTerms,
+} from "../src/domain/content.ts";
 import { accepted, type EventDetail, refused } from "../src/domain/events.ts";
-import type { PrincipalId, LockId, WorkspaceId, WorkspacePath } from "../src/domain/ids.ts";
+import type { HandoffMode } from "../src/domain/handoffs.ts";
+import type { HandoffId, PrincipalId, LockId, WorkspaceId, WorkspacePath } from "../src/domain/ids.ts";
 import type { LockAnswer, LockOverview, OverrideAnswer } from "../src/domain/locks/answers.ts";
 import { standingOf } from "../src/domain/locks/standing.ts";
 import { NO_LOCKS } from "../src/domain/locks/state.ts";
@@ -25,6 +34,18 @@ import {
   writeRight,
 } from "./file/contents.ts";
 import { beginCreation, createFile } from "./file/creation.ts";
+import {
+  abandon,
+  carry,
+  type Freeze,
+  freeze,
+  goLive,
+  offer,
+  releaseAll,
+  stage,
+  type StagedCopy,
+  thaw,
+} from "./file/handoff.ts";
 import { Jobs } from "./file/jobs.ts";
 import { asOfNow, type LockTerms, perform, requestOf, toAnswer, toOverridden, toOverview } from "./file/locking.ts";
 import { finishCreation, finishDeletion, rename } from "./file/naming.ts";
@@ -219,6 +240,40 @@ export class FileObject extends DurableObject<Env> {
     request: string,
   ): Promise<Result<Announced>> {
     return beginCreation(this.#shell, call, workspace, path, request);
+  }
+
+  // ── handoffs, asked by the workspace that coordinates them ─────────────────────────────────────────────────────
+
+  async offer(by: PrincipalId, mode: HandoffMode): Promise<Result<Version>> {
+    return offer(this.#shell, by, mode);
+  }
+
+  async freeze(freezing: Freeze): Promise<Result<true>> {
+    return freeze(this.#shell, freezing);
+  }
+
+  async thaw(handoff: HandoffId): Promise<void> {
+    thaw(this.#shell, handoff);
+  }
+
+  async carry(n: number): Promise<Result<ContentSource>> {
+    return carry(this.#shell, n);
+  }
+
+  async stage(copy: StagedCopy): Promise<Result<true>> {
+    return stage(this.#shell, this.env.BLOBS, copy);
+  }
+
+  async goLive(): Promise<void> {
+    await goLive(this.#shell);
+  }
+
+  async abandon(): Promise<void> {
+    abandon(this.#shell);
+  }
+
+  async releaseAll(caller: Caller, askedBy: number): Promise<void> {
+    releaseAll(this.#shell, caller, askedBy);
   }
 
   // ── rights, waiting, time ──────────────────────────────────────────────────────────────────────────────────────

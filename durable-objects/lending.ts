@@ -100,6 +100,11 @@ export class Lending<Holder extends string> {
     return (this.#confirmed.get(nameOf(whose)) ?? 0) < recall.epoch ? recall.epoch : null;
   }
 
+  /** Holders that may have something of a principal: exactly those, once memory reaches back far enough. */
+  holdersFor(principal: PrincipalId): Holder[] {
+    return this.#holdersOf({ principal, key: null }, Date.now());
+  }
+
   async #takeBack(holder: Holder, begun: number, callBack: CallBack<Holder>): Promise<void> {
     try {
       await callBack(holder);

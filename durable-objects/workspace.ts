@@ -9,7 +9,8 @@ import type { AccessLease } from "../src/domain/access/leases.ts";
 import type { Roster, Whose } from "../src/domain/access/standing.ts";
 import type { Call, Caller } from "../src/domain/calls.ts";
 import { accepted, type EventBatch, type EventDetail } from "../src/domain/events.ts";
-import type { FileId, GrantId, PrincipalId, WorkspacePath } from "../src/domain/ids.ts";
+import type { HandoffPage, HandoffState, HandoffView, NewHandoff } from "../src/domain/handoffs.ts";
+import type { FileId, GrantId, HandoffId, PrincipalId, WorkspacePath } from "../src/domain/ids.ts";
 import { DEFAULT_POLICY, policyFault } from "../src/domain/locks/policy.ts";
 import type { Role } from "../src/domain/permissions.ts";
 import type { Problem } from "../src/domain/problems.ts";
@@ -28,6 +29,12 @@ import type {
 } from "../src/domain/workspaces.ts";
 import { grant, listGrants, revokeGrant } from "./workspace/access.ts";
 import { grantHistory, whatCan, whoCan } from "./workspace/audits.ts";
+import { attendToHandoffs } from "./workspace/handoff/due.ts";
+import { handOff } from "./workspace/handoff/handoff.ts";
+import type { Reservation } from "./workspace/handoff/reservations.ts";
+import { listHandoffs, showHandoff } from "./workspace/handoff/show.ts";
+import { decided, learnOutcomes, reserve } from "./workspace/handoff/target.ts";
+import { undoHandoff } from "./workspace/handoff/undo.ts";
 import { list } from "./workspace/listing.ts";
 import { members, removeMember, setMember, setOwner } from "./workspace/members.ts";
 import { type Naming, register, relink, resolve, type Resolved } from "./workspace/names.ts";
@@ -42,7 +49,7 @@ export class WorkspaceObject extends DurableObject<Env> {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#shell = new WorkspaceShell(ctx, env);
+    this.#shell = new WorkspaceShell(ctx, env, learnOutcomes);
     void ctx.blockConcurrencyWhile(() => this.#shell.alarm.load());
   }
 
@@ -183,7 +190,10 @@ export class WorkspaceObject extends DurableObject<Env> {
   }
 
   async isRegistered(file: FileId): Promise<boolean> {
-    return this.#shell.record !== null && this.#shell.tables.entryOf(file) !== null;
+    if (this.#shell.record === null) return false;
+    const learned = await this.#shell.learn();
+    if (!learned.ok) throw new Error(`cannot tell yet: ${learned.problem.code}`);
+    return this.#shell.tables.entryOf(file) !== null;
   }
 
   async unregister(file: FileId): Promise<void> {
@@ -193,6 +203,39 @@ export class WorkspaceObject extends DurableObject<Env> {
 
   async relink(call: Call, { file, to }: { file: FileId; to: WorkspacePath }): Promise<Result<AccessLease>> {
     return relink(this.#shell, call, file, to);
+  }
+
+  // ── handing over ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  async handOff(call: Call, asked: NewHandoff): Promise<Result<HandoffView>> {
+    return handOff(this.#shell, call, asked);
+  }
+
+  async undoHandoff(call: Call, id: HandoffId): Promise<Result<HandoffView>> {
+    return undoHandoff(this.#shell, call, id);
+  }
+
+  async handoff(call: Call, id: HandoffId): Promise<Result<HandoffView>> {
+    return showHandoff(this.#shell, call, id);
+  }
+
+  async handoffs(call: Call, page: { before: number; limit: number }): Promise<Result<HandoffPage>> {
+    return listHandoffs(this.#shell, call, page);
+  }
+
+  /** Asked by the workspace that coordinates a handoff to here: may these names come, or leave again? */
+  async reserve(call: Call, reservation: Reservation): Promise<Result<true>> {
+    return reserve(this.#shell, call, reservation);
+  }
+
+  /** Told by the workspace that coordinates a handoff to here. */
+  async decided(id: HandoffId, state: HandoffState, whose: Whose | null): Promise<void> {
+    await decided(this.#shell, id, state, whose);
+  }
+
+  /** Asked by the target of a handoff that this workspace coordinates; null for one that has not happened. */
+  async handoffOutcome(id: HandoffId): Promise<HandoffState | null> {
+    return this.#shell.handoffs.find(id)?.state ?? null;
   }
 
   // ── events ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -205,7 +248,10 @@ export class WorkspaceObject extends DurableObject<Env> {
   }
 
   override async alarm(): Promise<void> {
-    if (this.#shell.record !== null) await this.#shell.ring(this.#shell.id);
+    const shell = this.#shell;
+    if (shell.record === null) return;
+    await shell.ring(shell.id, () => attendToHandoffs(shell));
+    shell.alarm.wakeBy(shell.handoffs.nextDue());
   }
 }
 

@@ -11,6 +11,7 @@ import type {
   WriteTerms,
 } from "../../src/domain/content.ts";
 import { accepted } from "../../src/domain/events.ts";
+import { BEING_HANDED_OFF } from "../../src/domain/handoffs.ts";
 import type { LockId, WorkspaceId } from "../../src/domain/ids.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
 import { decide, type Decision } from "../../src/domain/locks/decide.ts";
@@ -45,7 +46,7 @@ export function writeRight(shell: FileShell, opened: Opened, call: Call, terms: 
   return lockRight(shell, opened, call, terms.lock, head);
 }
 
-/** Checks lock and fence alone, for changes that overwrite nothing. */
+/** Checks lock and fence (and that no handoff has frozen the file) alone, for changes that overwrite nothing. */
 export function lockRight(
   shell: FileShell,
   opened: Opened,
@@ -53,6 +54,7 @@ export function lockRight(
   lock: WriteTerms["lock"],
   head: Version,
 ): WriteRight {
+  if (shell.tables.frozenBy(Date.now()) !== null) return err({ problem: BEING_HANDED_OFF, decision: null });
   const decision = shell.decide(opened, { type: "authorizeWrite", lock, holder: call.caller.principal });
   const { outcome } = decision;
   if (!outcome.ok) return err({ problem: outcome.problem, decision });
@@ -128,7 +130,10 @@ export function stageFile(shell: FileShell, call: Call, file: NewFile, request: 
 }
 
 /** A record for a file whose first bytes are still being uploaded. */
-export function blankRecord(call: Call, { workspace, path }: Pick<NewFile, "workspace" | "path">): FileRecord {
+export function blankRecord(
+  call: Pick<Call, "caller">,
+  { workspace, path }: Pick<NewFile, "workspace" | "path">,
+): FileRecord {
   return {
     workspace,
     organization: call.caller.organization,
@@ -149,7 +154,8 @@ function newVersion({ size, sha256, contentType }: NewContent, n: number, token:
   return { n, size, sha256, contentType, token, at: Date.now(), by: call.caller.principal };
 }
 
-function store(shell: FileShell, version: Version, content: NewContent, request: string): void {
+/** Stores a version's bytes, or where they are; to be called within a transaction. */
+export function store(shell: FileShell, version: Version, content: NewContent, request: string): void {
   if (content.kind === "inline") {
     const { buffer, byteOffset, byteLength } = content.bytes;
     shell.tables.addVersion(version, request, buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer, null);
@@ -160,7 +166,7 @@ function store(shell: FileShell, version: Version, content: NewContent, request:
 }
 
 /** Announces a blob before it is put, so that it is known whatever happens next. */
-export function announceBlob(shell: FileShell, workspace: WorkspaceId, request: string): Announced {
+export function announceBlob(shell: FileShell, workspace: WorkspaceId, request: string): { key: string } {
   const key = `${workspace}/${shell.id}/${request}`;
   shell.commit({ also: () => shell.tables.addGarbage(key, Date.now() + LIMITS.UPLOAD_DEADLINE_MS) });
   return { key };

@@ -2,6 +2,7 @@
 
 import type { Call } from "../../src/domain/calls.ts";
 import { accepted, doneByCaller, type EventDetail, type Unnumbered } from "../../src/domain/events.ts";
+import { BEING_HANDED_OFF } from "../../src/domain/handoffs.ts";
 import type { PrincipalId, LockId } from "../../src/domain/ids.ts";
 import type { LockAnswer, LockOverview, OverrideAnswer } from "../../src/domain/locks/answers.ts";
 import type { Decision, LockCommand } from "../../src/domain/locks/decide.ts";
@@ -35,6 +36,8 @@ export async function perform<T extends object | true>(
   if (before.value !== null) return ok(before.value);
 
   const asked = command(opened.value);
+  const takes = asked.type === "acquire" || asked.type === "override";
+  if (takes && shell.tables.frozenBy(Date.now()) !== null) return shell.refuse(call, BEING_HANDED_OFF);
   const decision = shell.decide(opened.value, asked);
   if (!decision.outcome.ok) return shell.refuse(call, decision.outcome.problem, decision);
   const reply = answer(decision);

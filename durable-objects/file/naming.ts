@@ -7,6 +7,7 @@ import type { Call } from "../../src/domain/calls.ts";
 import type { FileView } from "../../src/domain/content.ts";
 import type { WorkspacePath } from "../../src/domain/ids.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
+import { NO_LOCKS } from "../../src/domain/locks/state.ts";
 import { ok, type Result } from "../../src/domain/result.ts";
 import { plain } from "../../src/platform/objects.ts";
 import { view } from "./contents.ts";
@@ -56,10 +57,11 @@ export async function finishCreation(shell: FileShell, record: FileRecord): Prom
   }
 }
 
-/** A file that will never get a name: its bytes go, then it goes. */
-function discard(shell: FileShell): void {
+/** A file that will never get a name, or has lost it for good: its bytes go, then it goes. */
+export function discard(shell: FileShell): void {
+  const { lastToken, fence } = shell.record?.locks ?? NO_LOCKS;
   shell.commit({
-    record: { status: "deleted", head: 0 },
+    record: { status: "deleted", head: 0, locks: { ...NO_LOCKS, lastToken, fence } },
     also: () => {
       shell.tables.discardVersions(Date.now());
       shell.replies.forgetAll();

@@ -59,8 +59,8 @@ export class FileShell {
   /** The lock state on disk; heartbeats may be ahead of it. */
   #savedLocks: LockState;
   #quietUntil = 0;
-  /** Expiry of the newest lease heard of. An older one, still good as a right, may tell where the file was. */
-  #heardAsOf = 0;
+  /** The newest lease heard of. An older one, still good as a right, may tell where the file was. */
+  #heard: Pick<AccessLease, "epoch" | "expiresAt"> = { epoch: 0, expiresAt: 0 };
   readonly #finishCreation: FinishCreation;
 
   constructor(ctx: DurableObjectState, env: Env, finishCreation: FinishCreation) {
@@ -95,7 +95,7 @@ export class FileShell {
 
   /** Lets a caller in: the file must exist for its organization, and a lease must carry the operation's right (`also`: and these). */
   async open(call: Call, ...also: Permission[]): Promise<Result<Opened>> {
-    await this.#settleName();
+    await this.settleName();
     const first = this.#liveFor(call);
     if (!first.ok) return first;
     const lease = await this.leases.get(call.caller, () => this.askForLease(first.value, call.caller), {
@@ -114,7 +114,7 @@ export class FileShell {
   }
 
   /** A name may lead here before the file knows that it has it. */
-  async #settleName(): Promise<void> {
+  async settleName(): Promise<void> {
     const record = this.#record;
     if (record?.status !== "staged" || record.head === 0) return;
     const settled: Promise<unknown> = this.naming ?? this.#finishCreation(this, record);
@@ -144,9 +144,12 @@ export class FileShell {
   }
 
   /** Takes over what the workspace decides: the path and the policy. They reach the disk with the next change. */
-  adopt({ path, policy, expiresAt }: AccessLease): void {
-    if (this.#record === null || expiresAt <= this.#heardAsOf) return;
-    this.#heardAsOf = expiresAt;
+  adopt({ path, policy, epoch, expiresAt }: AccessLease): void {
+    const heard = this.#heard;
+    // A path changes only with the epoch. Within one, what is given later mostly ends later.
+    const isNews = epoch > heard.epoch || (epoch === heard.epoch && expiresAt > heard.expiresAt);
+    if (this.#record === null || !isNews) return;
+    this.#heard = { epoch, expiresAt };
     this.#record = { ...this.#record, policy, path: path ?? this.#record.path };
   }
 

@@ -2,7 +2,7 @@
 // What each row costs and how long it lives: docs/storage-schema.md.
 
 import type { AuditEvent } from "../../src/domain/events.ts";
-import type { PrincipalId, OrganizationId, WorkspaceId, WorkspacePath } from "../../src/domain/ids.ts";
+import type { HandoffId, PrincipalId, OrganizationId, WorkspaceId, WorkspacePath } from "../../src/domain/ids.ts";
 import type { LockPolicy } from "../../src/domain/locks/policy.ts";
 import type { LockState } from "../../src/domain/locks/state.ts";
 import type { Version } from "../../src/domain/versions.ts";
@@ -79,6 +79,13 @@ const SPILL = `(
   first    INTEGER NOT NULL,     -- number of its first
   at       INTEGER NOT NULL,     -- time of its first, epoch ms
   events   TEXT NOT NULL         -- JSON AuditEvent[]
+)`;
+
+/** While a handoff is about to move the file away, or to take it back, nobody changes it. */
+const FROZEN = `(
+  id       INTEGER PRIMARY KEY CHECK (id = 1),
+  handoff  TEXT NOT NULL,
+  until    INTEGER NOT NULL      -- epoch ms; from then on it is over by itself
 )`;
 
 type FileRow = {
@@ -256,6 +263,22 @@ export class FileTables {
 
   removeGarbage(blobKeys: string[]): void {
     for (const key of blobKeys) this.#db.run("DELETE FROM garbage WHERE blob_key = ?", key);
+  }
+
+  freeze(handoff: HandoffId, until: number): void {
+    this.#db.ensure("frozen", FROZEN);
+    this.#db.run("INSERT OR REPLACE INTO frozen (id, handoff, until) VALUES (1, ?, ?)", handoff, until);
+  }
+
+  /** The handoff that has frozen the file; null when none has. */
+  frozenBy(now: number): HandoffId | null {
+    if (!this.#db.has("frozen")) return null;
+    const row = this.#db.first<{ handoff: string }>("SELECT handoff FROM frozen WHERE until > ?", now);
+    return row === null ? null : (row.handoff as HandoffId);
+  }
+
+  thaw(): void {
+    this.#db.drop("frozen");
   }
 
   addSpill(events: AuditEvent[]): void {

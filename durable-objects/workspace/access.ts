@@ -91,17 +91,31 @@ export async function grant(shell: WorkspaceShell, call: Call, asked: NewGrant):
 function grantFault(
   shell: WorkspaceShell,
   { standing, exists, isOwner }: Known,
-  { effect, bundle, until }: NewGrant,
+  asked: NewGrant,
   on: Resource,
 ): Problem | null {
   if (!exists) return { code: "not_found", what: "principal" };
-  if (effect === "deny" && isOwner) return { code: "owner_stays" };
+  if (asked.effect === "deny" && isOwner) return { code: "owner_stays" };
+  return givingFault(shell, standing, asked, on) ?? fullFault(shell, 1);
+}
+
+/** Nobody gives more than they hold themselves at that very place, nor for longer. */
+export function givingFault(
+  shell: WorkspaceShell,
+  standing: Standing,
+  { effect, bundle, until }: Pick<Grant, "effect" | "bundle" | "until">,
+  on: Resource,
+): Problem | null {
   const permissions = permissionsOf(bundle, standing.roles);
   if (permissions.length === 0) return { code: "not_found", what: "role" };
   const own = effect === "deny" ? shell.rightsOf(standing, shell.targetOf(on)) : rightsToGive(shell, standing, on);
   const beyond = notHeld(own, permissions, until);
-  if (beyond.length > 0) return { code: "exceeds_own_rights", permissions: beyond };
-  const isFull = shell.grants.inForce(Date.now()).length >= LIMITS.GRANTS_MAX;
+  return beyond.length > 0 ? { code: "exceeds_own_rights", permissions: beyond } : null;
+}
+
+/** Whether there is no room for so many more grants. */
+export function fullFault(shell: WorkspaceShell, more: number): Problem | null {
+  const isFull = shell.grants.inForce(Date.now()).length + more > LIMITS.GRANTS_MAX;
   return isFull ? { code: "too_many", what: "grants", limit: LIMITS.GRANTS_MAX } : null;
 }
 

@@ -4,6 +4,7 @@ import type { AccessLease } from "../../src/domain/access/leases.ts";
 import type { Call } from "../../src/domain/calls.ts";
 import { accepted } from "../../src/domain/events.ts";
 import type { FileId, WorkspacePath } from "../../src/domain/ids.ts";
+import { BEING_HANDED_OFF, clashes } from "../../src/domain/handoffs.ts";
 import { ancestors } from "../../src/domain/paths.ts";
 import { err, ok, type Result } from "../../src/domain/result.ts";
 import { etagOf, type Version } from "../../src/domain/versions.ts";
@@ -88,7 +89,8 @@ export async function relink(
     if (!opened.ok) return opened;
   }
   if (entry.path === to) return shell.lease(standing.value, file);
-  const taken = occupant(shell, to, entry.path);
+  if (shell.reservations.isLeaving(file)) return shell.refuse(call, BEING_HANDED_OFF, { file });
+  const taken = occupant(shell, to, new Set([entry.path]));
   if (taken !== null) return shell.refuse(call, { code: "path_taken", path: to, by: taken.by }, { file });
   shell.commit([accepted(call.caller, call.action, { file, from: entry.path, to })], () => {
     shell.tables.removeEntry(entry.path);
@@ -98,16 +100,21 @@ export async function relink(
   return shell.lease(standing.value, file);
 }
 
-/** What stands in the way of a name: a file there, a file where a folder would have to be, or a folder there. */
-function occupant(
-  { tables }: WorkspaceShell,
+/**
+ * What stands in the way of a name: a file there, a file where a folder would have to be, a folder there, or a name
+ * that a handoff has reserved. What leaves in the same moment does not.
+ */
+export function occupant(
+  { tables, reservations }: WorkspaceShell,
   path: WorkspacePath,
-  except?: WorkspacePath,
+  leaving: ReadonlySet<WorkspacePath> = NONE,
 ): { by: "file" | "folder"; file: FileId | null } | null {
   const there = tables.entryAt(path);
-  if (there !== null) return { by: "file", file: there.file };
-  const above = ancestors(path).some((folder) => folder !== except && tables.entryAt(folder) !== null);
-  if (above) return { by: "file", file: null };
-  const below = tables.entriesIn(`${path}/`, `${path}/`, 2).some((entry) => entry.path !== except);
+  if (there !== null && !leaving.has(path)) return { by: "file", file: there.file };
+  const above = ancestors(path).some((folder) => !leaving.has(folder) && tables.entryAt(folder) !== null);
+  if (above || clashes(path, reservations.names())) return { by: "file", file: null };
+  const below = tables.entriesIn(`${path}/`, `${path}/`, leaving.size + 1).some((entry) => !leaving.has(entry.path));
   return below ? { by: "folder", file: null } : null;
 }
+
+const NONE: ReadonlySet<WorkspacePath> = new Set();

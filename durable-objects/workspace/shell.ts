@@ -18,6 +18,9 @@ import { GrantTable } from "../grants.ts";
 import { Journal } from "../journal/journal.ts";
 import { Leases } from "../leases.ts";
 import { Lending } from "../lending.ts";
+import { Runs } from "../runs.ts";
+import { HandoffTable } from "./handoff/table.ts";
+import { ReservationTable } from "./handoff/reservations.ts";
 import { type WorkspaceRecord, WorkspaceTables } from "./tables.ts";
 
 /** A workspace that the caller may act in now, and what it may do where it asked to. */
@@ -26,6 +29,9 @@ export interface Opened {
   standing: Standing;
   rights: Right[];
 }
+
+/** Asks what has become of the handoffs that names are reserved for, and does what follows. */
+export type LearnOutcomes = (shell: WorkspaceShell) => Promise<Result<true>>;
 
 export const NOT_FOUND: Err<Problem> = err({ code: "not_found", what: "workspace" });
 const NO_FILE: Err<Problem> = err({ code: "not_found", what: "file" });
@@ -36,19 +42,28 @@ export class WorkspaceShell extends Journal {
   readonly grants: GrantTable;
   /** To files. */
   readonly lending: Lending<FileId>;
+  /** Of files and names, to be given by handoffs that other workspaces coordinate. */
+  readonly reservations: ReservationTable;
+  readonly handoffs: HandoffTable;
+  readonly runs = new Runs();
   /** From the organization. */
   readonly standings = new Leases<Standing>(() => this.record?.organizationEpoch ?? 0);
   readonly env: Env;
   /** Null until the workspace is created. */
   record: WorkspaceRecord | null;
 
-  constructor(ctx: DurableObjectState, env: Env) {
+  readonly #learnOutcomes: LearnOutcomes;
+
+  constructor(ctx: DurableObjectState, env: Env, learnOutcomes: LearnOutcomes) {
     super(ctx, env);
+    this.#learnOutcomes = learnOutcomes;
     this.id = ctx.id.toString() as WorkspaceId;
     this.env = env;
     this.tables = new WorkspaceTables(this.db);
     this.record = this.tables.load();
     this.grants = new GrantTable(this.db);
+    this.reservations = new ReservationTable(this.db);
+    this.handoffs = new HandoffTable(this.db);
     this.lending = new Lending(this.db, LIMITS.ACCESS_LEASE_MS);
   }
 
@@ -56,15 +71,28 @@ export class WorkspaceShell extends Journal {
     return this.env.FILES.get(this.env.FILES.idFromString(id));
   }
 
+  workspace(id: WorkspaceId) {
+    return this.env.WORKSPACES.get(this.env.WORKSPACES.idFromString(id));
+  }
+
   organization({ organization }: WorkspaceRecord) {
     return this.env.ORGANIZATIONS.get(this.env.ORGANIZATIONS.idFromName(organization));
   }
 
-  /** The organization's word on the caller. Another organization's is not asked for. */
+  /**
+   * The organization's word on the caller. Another organization's is not asked for. Nobody is let in before it is known
+   * what has become of the handoffs that names here are reserved for.
+   */
   async standingOf(caller: Caller): Promise<Result<Standing>> {
     const { record } = this;
     if (record === null || record.organization !== caller.organization) return NOT_FOUND;
+    const learned = await this.learn();
+    if (!learned.ok) return learned;
     return this.standings.get(caller, () => plain(this.organization(record).grantStanding(caller, this.id)));
+  }
+
+  async learn(): Promise<Result<true>> {
+    return this.reservations.isEmpty() ? ok(true) : this.#learnOutcomes(this);
   }
 
   /** Lets a caller in who holds the operation's right there. Those who hold none learn nothing, not even that it exists. */
@@ -119,6 +147,7 @@ export class WorkspaceShell extends Journal {
     const { record } = this;
     const path = this.tables.entryOf(file)?.path ?? null;
     const target = { path: path ?? unnamed, file };
+    if (path === null && this.handoffs.isParked(file)) return NO_FILE;
     if (record === null || !reaches(standing.scopes, this.id, target)) return NO_FILE;
     const rights = this.rightsOf(standing, target);
     if (rights.length === 0) return NO_FILE;
@@ -152,14 +181,15 @@ export class WorkspaceShell extends Journal {
    */
   async take<T>(call: Call, detail: EventDetail, whose: Whose | null, work: () => T): Promise<Result<T>> {
     const done = this.once(call, detail, () => {
-      if (whose !== null) this.#beginRecall(whose);
+      if (whose !== null) this.beginRecall(whose);
       return work();
     });
     if (done.ok && whose !== null) await this.settle(whose, call.caller.principal);
     return done;
   }
 
-  #beginRecall(whose: Whose): void {
+  /** To be called within the transaction that takes something away; `settle` comes after it. */
+  beginRecall(whose: Whose): void {
     this.raiseEpoch();
     this.lending.begin(whose, this.record?.epoch ?? 0, Date.now());
   }
@@ -193,7 +223,7 @@ export class WorkspaceShell extends Journal {
     const organizationEpoch = Math.max(record.organizationEpoch, epoch);
     this.db.transaction(() => {
       this.save({ ...record, organizationEpoch });
-      this.#beginRecall(whose);
+      this.beginRecall(whose);
     });
     await this.settle(whose, by);
   }

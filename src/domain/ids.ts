@@ -20,6 +20,8 @@ export type GrantId = Branded<"GrantId">;
 export type InvitationId = Branded<"InvitationId">;
 /** `trf_` and 22 base64url characters. */
 export type TransferId = Branded<"TransferId">;
+/** `hnd_` and 22 base64url characters. */
+export type HandoffId = Branded<"HandoffId">;
 /** `key_` and 22 base64url characters; names an API key without being one. */
 export type KeyId = Branded<"KeyId">;
 /** `lk_` and 22 base64url characters. While its request waits it is the ticket; once granted, the lock. */

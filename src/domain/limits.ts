@@ -82,6 +82,16 @@ export const LIMITS = {
   TICKET_MAX_MS: 90 * 24 * HOUR_MS,
   REASON_MAX_CHARS: 500,
 
+  /** Files in one handoff: some object requests each, 1,000 allowed per invocation. */
+  HANDOFF_FILES_MAX: 64,
+  HANDOFF_RECIPIENTS_MAX: 20,
+  /** A handoff or its undoing that has not happened by then does not happen any more: coordinators that crash. */
+  HANDOFF_PREPARE_MS: 2 * MINUTE_MS,
+  /** How long a handoff can be undone; moved away, the former files are kept as long. */
+  HANDOFF_UNDO_MS: 24 * HOUR_MS,
+  /** What an event says of a handoff's outputs; the handoff itself names all (2 MB a batch of events). */
+  HANDOFF_EVENT_MAX_CHARS: 2000,
+
   /** Objects called back in one recall; with more holders, the leases are waited out (1,000 subrequests). */
   RECALL_FANOUT_MAX: 500,
 

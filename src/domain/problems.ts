@@ -37,6 +37,7 @@ type Thing =
   | "key"
   | "invitation"
   | "transfer"
+  | "handoff"
   | "route";
 
 export type Problem =
@@ -81,6 +82,11 @@ export type Problem =
   | { code: "content_incomplete" }
   | { code: "digest_mismatch" }
   | { code: "upload_expired" }
+  /** A handoff is about to move the file away, or to take it back. */
+  | { code: "being_handed_off"; retryAfterMs: number }
+  /** What was to be handed off, or was, is not as it was any more. */
+  | { code: "handoff_changed"; path: WorkspacePath }
+  | { code: "handoff_final"; at: number }
   | { code: "idempotency_key_reused" }
   | {
       code: "unavailable";

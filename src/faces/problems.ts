@@ -261,6 +261,25 @@ function toWire(problem: Problem): Wire {
       };
     case "upload_expired":
       return { status: 409, title: "The upload took too long", detail: "Nothing was written. Send the content again." };
+    case "being_handed_off":
+      return {
+        status: 409,
+        title: "The file is being handed off",
+        detail: "It cannot be changed or locked while that is under way, which takes moments. Then look again.",
+        retryAfterMs: problem.retryAfterMs,
+      };
+    case "handoff_changed":
+      return {
+        status: 409,
+        title: "The file has changed",
+        detail: `${problem.path} was changed, moved or deleted meanwhile. Nothing was done.`,
+      };
+    case "handoff_final":
+      return {
+        status: 410,
+        title: "The handoff is final",
+        detail: `It could be undone until ${new Date(problem.at).toISOString()}.`,
+      };
     case "idempotency_key_reused":
       return {
         status: 422,

@@ -16,7 +16,7 @@ export const roleName = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,39}$/, "must be lower-case letters, digits and hyphens, 40 at most");
 
-const subject = z.union([z.literal(EVERYONE), principalId, groupId]).transform((to): Subject => to);
+export const subject = z.union([z.literal(EVERYONE), principalId, groupId]).transform((to): Subject => to);
 
 /** What is asked for in a grant, wherever it is on. */
 export const grantFields = {

@@ -4,6 +4,7 @@
 import { accessOperations } from "./access.ts";
 import { fileOperations } from "./files.ts";
 import { groupOperations } from "./groups.ts";
+import { handoffOperations } from "./handoffs.ts";
 import { joiningOperations } from "./joining.ts";
 import { keyOperations } from "./keys.ts";
 import { lockOperations } from "./locks.ts";
@@ -25,6 +26,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...organizationReports,
   ...fileOperations,
   ...lockOperations,
+  ...handoffOperations,
 ];
 
 function isOperation(asked: string): boolean {

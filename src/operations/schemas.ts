@@ -5,6 +5,7 @@ import { z } from "zod";
 import type {
   GrantId,
   GroupId,
+  HandoffId,
   InvitationId,
   KeyId,
   LockId,
@@ -20,6 +21,7 @@ import { etagOf, type Version } from "../domain/versions.ts";
 import {
   GRANT_ID_PATTERN,
   GROUP_ID_PATTERN,
+  HANDOFF_ID_PATTERN,
   INVITATION_ID_PATTERN,
   KEY_ID_PATTERN,
   LOCK_ID_PATTERN,
@@ -53,6 +55,7 @@ export const grantId = id<GrantId>(GRANT_ID_PATTERN, "a grant's id");
 export const keyId = id<KeyId>(KEY_ID_PATTERN, "a key's id");
 export const invitationId = id<InvitationId>(INVITATION_ID_PATTERN, "an invitation's id");
 export const transferId = id<TransferId>(TRANSFER_ID_PATTERN, "a transfer's id");
+export const handoffId = id<HandoffId>(HANDOFF_ID_PATTERN, "a handoff's id");
 export const lockId = id<LockId>(LOCK_ID_PATTERN, "a lock id");
 
 /** A path as callers write it, normalized. */
@@ -67,6 +70,14 @@ export const path = z.string().transform((raw, context): WorkspacePath => {
 export const place = z.string().transform((raw, context): string | null => {
   const parsed = raw.endsWith("/") ? parseFolder(raw) : parsePath(raw);
   if (parsed.ok) return parsed.value === "/" ? null : parsed.value;
+  context.addIssue({ code: "custom", message: parsed.problem.reason });
+  return z.NEVER;
+});
+
+/** A folder with its closing slash, `/` being the root. */
+export const folder = z.string().transform((raw, context): string => {
+  const parsed = parseFolder(raw);
+  if (parsed.ok) return parsed.value;
   context.addIssue({ code: "custom", message: parsed.problem.reason });
   return z.NEVER;
 });

@@ -70,7 +70,11 @@ export async function putBlob(
   if (body === null) return err({ code: "content_incomplete" });
   const fixed = new FixedLengthStream(length);
   const digest = new crypto.DigestStream("SHA-256");
-  const put = bucket.put(key, fixed.readable, sha256 === null ? {} : { sha256 });
+  const put = bucket.put(key, fixed.readable, sha256 === null ? {} : { sha256 }).catch(async (error: unknown) => {
+    // A store that has failed before it reads would leave the sender waiting for ever. One that reads ends that itself.
+    await fixed.readable.cancel(error).catch(() => undefined);
+    throw error;
+  });
   const [arrived, stored] = await Promise.allSettled([pump(body, [fixed.writable, digest], length), put]);
   if (arrived.status === "fulfilled" && !arrived.value) return err({ code: "content_incomplete" });
   if (arrived.status === "rejected") return blobStoreFailed(arrived.reason);

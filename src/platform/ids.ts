@@ -4,6 +4,7 @@ import type {
   FileId,
   GrantId,
   GroupId,
+  HandoffId,
   InvitationId,
   KeyId,
   LockId,
@@ -26,6 +27,7 @@ export const newGroupId = (): GroupId => `grp_${random()}` as GroupId;
 export const newGrantId = (): GrantId => `grt_${random()}` as GrantId;
 export const newInvitationId = (): InvitationId => `inv_${random()}` as InvitationId;
 export const newTransferId = (): TransferId => `trf_${random()}` as TransferId;
+export const newHandoffId = (): HandoffId => `hnd_${random()}` as HandoffId;
 export const newKeyId = (): KeyId => `key_${random()}` as KeyId;
 export const newLockId = (): LockId => `lk_${random()}` as LockId;
 export const newRequestId = (): string => random();
@@ -37,6 +39,7 @@ export const GRANT_ID_PATTERN = /^grt_[\w-]{22}$/;
 export const KEY_ID_PATTERN = /^key_[\w-]{22}$/;
 export const INVITATION_ID_PATTERN = /^inv_[\w-]{22}$/;
 export const TRANSFER_ID_PATTERN = /^trf_[\w-]{22}$/;
+export const HANDOFF_ID_PATTERN = /^hnd_[\w-]{22}$/;
 
 /** A forged object id is refused here, at the edge, without asking anybody. */
 export function isFileId(env: Env, text: string): text is FileId {

@@ -5,7 +5,7 @@
 import type { Route } from "../../src/faces/routes.ts";
 import type { Answer, Client, Options } from "./http.ts";
 import type { Scene } from "./scene.ts";
-import { makeGrant, makeGroup, makeInvitation, makeKey, makeTransfer } from "./world.ts";
+import { makeGrant, makeGroup, makeHandoff, makeInvitation, makeKey, makeTransfer } from "./world.ts";
 
 export interface Sample extends Options {
   /** For the braces in the path that name neither workspace nor file. */
@@ -14,6 +14,9 @@ export interface Sample extends Options {
 
 const locked = ({ lockId }: Scene) => ({ "Holdfast-Lock": lockId });
 const given = { role: "viewer" };
+
+const handedOff = ({ member, workspace, fileFolder }: Scene): Promise<string> =>
+  makeHandoff(member, workspace, `${fileFolder}finished.csv`, `${fileFolder}made/`);
 
 export const SAMPLES: Record<string, (scene: Scene) => Sample | Promise<Sample>> = {
   create_organization: () => ({ json: { name: "Fresh" } }),
@@ -100,6 +103,13 @@ export const SAMPLES: Record<string, (scene: Scene) => Sample | Promise<Sample>>
   release_lock: ({ lockId }) => ({ params: { lockId } }),
   override_lock: () => ({ json: { reason: "the report is due", take: {} } }),
   renew_locks: ({ file, lockId }) => ({ json: { locks: [{ fileId: file.fileId, lockId }] } }),
+
+  hand_off: ({ file, fileFolder }) => ({
+    json: { files: [file.path], to: { folder: `${fileFolder}handed/` }, mode: "copy" },
+  }),
+  list_handoffs: () => ({}),
+  get_handoff: async (scene) => ({ params: { handoffId: await handedOff(scene) } }),
+  undo_handoff: async (scene) => ({ params: { handoffId: await handedOff(scene) }, json: {} }),
 };
 
 const prepared = new WeakMap<Scene, Map<string, Promise<Sample>>>();
@@ -120,7 +130,7 @@ export interface Instead extends Options {
   path?: string;
 }
 
-const ID = /\b(?:(?:agt|hum|grp|grt|key|inv|trf|lk)_[\w-]{22}|[0-9a-f]{64})(?![\w-])/g;
+const ID = /\b(?:(?:agt|hum|grp|grt|key|inv|trf|hnd|lk)_[\w-]{22}|[0-9a-f]{64})(?![\w-])/g;
 
 /** Sends the sample of a route's operation, with further headers, with other contents, or about other things. */
 export async function trySample(

@@ -1,6 +1,6 @@
 // Owns what tests inside workerd share: the deployment under test, and a hand on its objects.
 
-import { runDurableObjectAlarm } from "cloudflare:test";
+import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { Client } from "./http.ts";
 import { OPERATOR_KEY } from "./secrets.ts";
@@ -15,3 +15,11 @@ export const workspaceObject = (id: string) => env.WORKSPACES.get(env.WORKSPACES
 export const organizationObject = (id: string) => env.ORGANIZATIONS.get(env.ORGANIZATIONS.idFromName(id));
 
 export const runAlarm = runDurableObjectAlarm;
+
+/** The tables of an object, those of the platform aside. */
+export function tablesOf(stub: DurableObjectStub): Promise<string[]> {
+  return runInDurableObject(stub, (_, { storage }) => {
+    const tables = storage.sql.exec<{ name: string }>("SELECT name FROM sqlite_master WHERE type = 'table'");
+    return tables.toArray().flatMap(({ name }) => (name.startsWith("_cf") ? [] : [name]));
+  });
+}

@@ -256,6 +256,14 @@ export async function makeInvitation({ api }: Agent): Promise<{ id: string; toke
   return { id: invitation.id, token };
 }
 
+/** A new file, handed over as a copy; the handoff's id. */
+export async function makeHandoff(agent: Agent, workspaceId: string, path: string, folder: string): Promise<string> {
+  await newFile(agent, workspaceId, path);
+  const json = { files: [path], to: { folder }, mode: "copy" };
+  const made = await agent.api.post(`/api/workspaces/${workspaceId}/handoffs`, { json });
+  return made.as<{ handoff: { id: string } }>(201).handoff.id;
+}
+
 /** An offer of a workspace. */
 export async function makeTransfer({ api }: Agent, workspaceId: string): Promise<{ id: string; token: string }> {
   const { transfer, token } = (await api.post("/api/transfers", { json: { workspaceId } })).as<{

@@ -11,13 +11,23 @@ import { faultyEnv } from "../support/faults.ts";
 
 export class FileObject extends Files {
   constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, faultyEnv(env));
+    super(ctx, faultyEnv(env, ctx));
+  }
+
+  /** Ends this life of the object, with everything that is under way. */
+  async die(): Promise<void> {
+    this.ctx.abort("on purpose");
   }
 }
 
 export class WorkspaceObject extends Workspaces {
   constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, faultyEnv(env));
+    super(ctx, faultyEnv(env, ctx));
+  }
+
+  /** Ends this life of the object, with everything that is under way. */
+  async die(): Promise<void> {
+    this.ctx.abort("on purpose");
   }
 }
 

@@ -121,6 +121,12 @@ const EXPECTED: Record<string, Row> = {
   override_lock: STEWARDS,
   // Each lock is answered for itself.
   renew_locks: ["forbidden", YES, YES, YES],
+
+  hand_off: WRITERS,
+  list_handoffs: ALL,
+  get_handoff: ALL,
+  // Somebody else's.
+  undo_handoff: ADMINS,
 };
 
 interface EventPage {

@@ -45,7 +45,10 @@ const WORKING_ON_FILES = [
   "release_lock",
   "override_lock",
   "renew_locks",
+  "hand_off",
 ];
+/** Of a whole workspace, unless they are one's own. */
+const LOOKING_AT_HANDOFFS = ["list_handoffs", "get_handoff"];
 
 interface Kind {
   scopes: (workspace: string) => Scopes;
@@ -62,7 +65,16 @@ const KINDS: Record<string, Kind> = {
   },
   "a key for one workspace": {
     scopes: (workspaceId) => ({ places: [{ workspaceId }] }),
-    may: [...SELF, "get_workspace", "update_workspace", "list_members", ...LOOKING_AT_FILES, ...WORKING_ON_FILES],
+    may: [
+      ...SELF,
+      "get_workspace",
+      "update_workspace",
+      "list_members",
+      ...LOOKING_AT_FILES,
+      ...WORKING_ON_FILES,
+      ...LOOKING_AT_HANDOFFS,
+      "undo_handoff",
+    ],
   },
   "a key that only reads": {
     scopes: () => ({ readOnly: true }),
@@ -78,6 +90,7 @@ const KINDS: Record<string, Kind> = {
       "get_workspace",
       "list_members",
       ...LOOKING_AT_FILES,
+      ...LOOKING_AT_HANDOFFS,
     ],
   },
   "a key for some operations": {

@@ -10,7 +10,7 @@ import type { WorkspaceId, WorkspacePath } from "../../src/domain/ids.ts";
 import { verifyKey } from "../../src/platform/keys.ts";
 import { SIGNING_SECRET } from "../support/secrets.ts";
 import { until } from "../support/until.ts";
-import { fileObject, runAlarm, workspaceObject, world } from "../support/workerd.ts";
+import { fileObject, runAlarm, tablesOf, workspaceObject, world } from "../support/workerd.ts";
 import { type Agent, byId, type FileView, newFile, overwrite, put } from "../support/world.ts";
 
 const LARGE = 100_000;
@@ -132,7 +132,7 @@ test("a deleted file's blobs go, and then the file leaves nothing behind", async
   await runAlarm(fileObject(file.fileId));
   expect(await blobsOf(file.fileId)).toEqual([]);
   await runAlarm(fileObject(file.fileId));
-  expect(await tablesOf(file.fileId)).toEqual([]);
+  expect(await tablesOf(fileObject(file.fileId))).toEqual([]);
 });
 
 test("a file that never got its name goes, with its blob", async () => {
@@ -158,7 +158,7 @@ test("a file that never got its name goes, with its blob", async () => {
   await runAlarm(fileObject(id));
   expect(await blobsOf(id)).toEqual([]);
   await runAlarm(fileObject(id));
-  expect(await tablesOf(id)).toEqual([]);
+  expect(await tablesOf(fileObject(id))).toEqual([]);
   await runAlarm(workspaceObject(workspace));
 });
 
@@ -179,10 +179,3 @@ test.each([
   expect(again).toMatchObject({ version: 1, path });
   expect((await ada.api.get(byId(again, "/content"))).text).toBe(content);
 });
-
-function tablesOf(file: string): Promise<string[]> {
-  return runInDurableObject(fileObject(file), (_, { storage }) => {
-    const tables = storage.sql.exec<{ name: string }>("SELECT name FROM sqlite_master WHERE type = 'table'");
-    return tables.toArray().flatMap(({ name }) => (name.startsWith("_cf") ? [] : [name]));
-  });
-}
