@@ -5,8 +5,8 @@
 // Beyond its lease a holder may have something at stake: locks and places in the queue, which end later than the lease
 // under which they were asked for. It is called back for these too.
 
-import type { PrincipalId } from "../src/domain/ids.ts";
-import type { Whose } from "../src/domain/access/standing.ts";
+import type { KeyId, PrincipalId } from "../src/domain/ids.ts";
+import { OF_ALL, type Whose } from "../src/domain/access/standing.ts";
 import { LIMITS } from "../src/domain/limits.ts";
 import type { Database } from "./sql.ts";
 
@@ -36,6 +36,8 @@ export class Lending<Holder extends string> {
   readonly #given = new Map<PrincipalId, Map<Holder, number>>();
   /** Newest epoch whose recall every holder has confirmed. */
   readonly #confirmed = new Map<string, number>();
+  /** Recalls that are being settled in this life, how often each. */
+  readonly #settling = new Map<string, number>();
 
   constructor(db: Database, leaseMs: number) {
     this.#db = db;
@@ -82,12 +84,36 @@ export class Lending<Holder extends string> {
   async settle(whose: Whose, callBack: CallBack<Holder>): Promise<void> {
     const begun = this.#unconfirmed(whose);
     if (begun === null) return;
+    const name = nameOf(whose);
+    this.#settling.set(name, (this.#settling.get(name) ?? 0) + 1);
+    try {
+      await this.#reachAll(whose, callBack);
+      this.#confirmed.set(name, Math.max(begun, this.#confirmed.get(name) ?? 0));
+    } finally {
+      this.#settling.set(name, (this.#settling.get(name) ?? 1) - 1);
+    }
+  }
+
+  async #reachAll(whose: Whose, callBack: CallBack<Holder>): Promise<void> {
     const now = Date.now();
     const holders = this.#holdersOf(whose, now);
     const [called, rest] = [holders.slice(0, LIMITS.RECALL_FANOUT_MAX), holders.slice(LIMITS.RECALL_FANOUT_MAX)];
     const waits = rest.length === 0 ? [] : [waitUntil(now + this.#leaseMs)];
     await Promise.all([...called.map((holder) => this.#takeBack(holder, now, callBack)), ...waits]);
-    this.#confirmed.set(nameOf(whose), begun);
+  }
+
+  /** Recalls of late that nobody is settling: an earlier life has begun them. */
+  interrupted(): Whose[] {
+    if (!this.#db.has("recalls")) return [];
+    const rows = this.#db.all<{ whose: string }>("SELECT whose FROM recalls WHERE at > ?", Date.now() - this.#memoryMs);
+    return rows
+      .map(({ whose }) => named(whose))
+      .filter((whose) => this.#unconfirmed(whose) !== null && (this.#settling.get(nameOf(whose)) ?? 0) === 0);
+  }
+
+  /** By then, every lease from before a recall has run out. */
+  get #memoryMs(): number {
+    return this.#leaseMs + LIMITS.LEASE_RECORD_MS;
   }
 
   /** The epoch of a recall that may not yet have reached everyone; null when there is none. */
@@ -96,7 +122,7 @@ export class Lending<Holder extends string> {
       "SELECT epoch, at FROM recalls WHERE whose = ?",
       nameOf(whose),
     );
-    if (recall === null || recall.at + this.#leaseMs + LIMITS.LEASE_RECORD_MS <= Date.now()) return null;
+    if (recall === null || recall.at + this.#memoryMs <= Date.now()) return null;
     return (this.#confirmed.get(nameOf(whose)) ?? 0) < recall.epoch ? recall.epoch : null;
   }
 
@@ -127,7 +153,15 @@ export class Lending<Holder extends string> {
   }
 }
 
-const nameOf = ({ principal, key }: Whose): string => key ?? principal ?? "everyone";
+const EVERYONE = "everyone";
+const nameOf = ({ principal, key }: Whose): string => key ?? principal ?? EVERYONE;
+
+function named(name: string): Whose {
+  if (name === EVERYONE) return OF_ALL;
+  return name.startsWith("key_")
+    ? { principal: null, key: name as KeyId }
+    : { principal: name as PrincipalId, key: null };
+}
 
 async function waitUntil(time: number): Promise<void> {
   await scheduler.wait(Math.max(0, time - Date.now()));

@@ -5,16 +5,14 @@ import { isFor } from "../../src/domain/access/rights.ts";
 import { wallAgainst } from "../../src/domain/access/scopes.ts";
 import { type Roster, type Standing, type Whose } from "../../src/domain/access/standing.ts";
 import type { Caller, OrganizationCall } from "../../src/domain/calls.ts";
-import type { EventDetail, Unnumbered } from "../../src/domain/events.ts";
+import type { EventDetail } from "../../src/domain/events.ts";
 import type { KeyId, PrincipalId, WorkspaceId } from "../../src/domain/ids.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
 import type { KeyView, Principal } from "../../src/domain/organizations.ts";
 import { ORGANIZATION_ROLE_PERMISSIONS } from "../../src/domain/permissions.ts";
 import type { Problem } from "../../src/domain/problems.ts";
 import { type Err, err, ok, type Result } from "../../src/domain/result.ts";
-import { GrantTable } from "../grants.ts";
-import { Journal } from "../journal/journal.ts";
-import { Lending } from "../lending.ts";
+import { Authority } from "../authority.ts";
 import { type OrganizationRecord, OrganizationTables } from "./tables.ts";
 
 /** An organization in which the caller may do what it asks for. */
@@ -31,22 +29,14 @@ const unauthenticated = (reason: "unknown" | "revoked" | "expired"): Err<Problem
 /** Everybody in the organization fits in one page. */
 const ALL = LIMITS.PRINCIPALS_MAX;
 
-export class OrganizationShell extends Journal {
+/** Its word is for workspaces. */
+export class OrganizationShell extends Authority<OrganizationRecord, WorkspaceId> {
   readonly tables: OrganizationTables;
-  readonly grants: GrantTable;
-  /** To workspaces. */
-  readonly lending: Lending<WorkspaceId>;
-  readonly env: Env;
-  /** Null until the organization is created. */
-  record: OrganizationRecord | null;
 
   constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, env);
-    this.env = env;
+    super(ctx, env, LIMITS.STANDING_LEASE_MS);
     this.tables = new OrganizationTables(this.db);
     this.record = this.tables.load();
-    this.grants = new GrantTable(this.db);
-    this.lending = new Lending(this.db, LIMITS.STANDING_LEASE_MS);
   }
 
   workspace(id: WorkspaceId) {
@@ -132,19 +122,6 @@ export class OrganizationShell extends Journal {
   }
 
   /**
-   * A change to what some may do. Once this answers, no workspace and no file goes by the old word any more: what was
-   * taken is honoured nowhere, and what was given is refused nowhere.
-   */
-  async change<T>(call: OrganizationCall, detail: EventDetail, whose: Whose, work: () => T): Promise<Result<T>> {
-    const done = this.once(call, detail, () => {
-      this.beginRecall(whose);
-      return work();
-    });
-    if (done.ok) await this.settle(whose, call.caller.principal);
-    return done;
-  }
-
-  /**
    * Refuses what was done before. Its answer may have been lost before everyone had heard of it, so that comes first:
    * who is told that something has ended may rely on it.
    */
@@ -153,28 +130,13 @@ export class OrganizationShell extends Journal {
     return this.refuse(call, problem);
   }
 
-  /** To be called within the transaction that changes something. */
-  beginRecall(whose: Whose): void {
-    if (this.record === null) return;
-    this.record = { ...this.record, epoch: this.record.epoch + 1 };
-    this.tables.save(this.record);
-    this.lending.begin(whose, this.record.epoch, Date.now());
-  }
-
-  /** Resolves when a recall that has begun has reached everyone. */
-  async settle(whose: Whose, by: PrincipalId): Promise<void> {
-    const epoch = this.record?.epoch ?? 0;
-    await this.lending.settle(whose, (workspace) => this.workspace(workspace).recallStandings(epoch, whose, by));
-  }
-
-  override commit<T>(events: Unnumbered[], work: () => T): T {
-    const before = this.record;
-    try {
-      return super.commit(events, work);
-    } catch (error) {
-      this.record = before;
-      throw error;
-    }
+  protected override async callBack(
+    workspace: WorkspaceId,
+    epoch: number,
+    whose: Whose,
+    by: PrincipalId | null,
+  ): Promise<void> {
+    await this.workspace(workspace).recallStandings(epoch, whose, by);
   }
 }
 

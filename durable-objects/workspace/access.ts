@@ -82,7 +82,7 @@ export async function grant(shell: WorkspaceShell, call: Call, asked: NewGrant):
   const { path, ...rest } = asked;
   const made: Grant = { ...rest, id: newGrantId(), on: opened.value.on, by: call.caller.principal, at: Date.now() };
   const whose = asked.effect === "deny" ? whoseOf(asked.to) : null;
-  return shell.take(call, { ...describe(made), path, permissions: permissions.join(" ") }, whose, () => {
+  return shell.change(call, { ...describe(made), path, permissions: permissions.join(" ") }, whose, () => {
     shell.grants.save(made);
     return viewOf(shell, made);
   });
@@ -146,7 +146,7 @@ export async function revokeGrant(shell: WorkspaceShell, call: Call, id: GrantId
   const beyond = isRepeated ? [] : beyondOwn(shell, found, standing.value);
   if (beyond.length > 0) return shell.refuse(call, { code: "exceeds_own_rights", permissions: beyond });
   const whose = found.effect === "allow" ? whoseOf(found.to) : null;
-  return shell.take(call, describe(found), whose, () => {
+  return shell.change(call, describe(found), whose, () => {
     shell.grants.end(id, Date.now());
     return viewOf(shell, found);
   });

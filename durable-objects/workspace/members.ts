@@ -76,7 +76,7 @@ export async function setMember(
   const now = Date.now();
   const reduced = had.some((permission) => !gets.includes(permission));
   const detail = { principal, role, before: before.at(-1)?.bundle.role ?? null };
-  return shell.take(call, detail, reduced ? whoseOf(principal) : null, () => {
+  return shell.change(call, detail, reduced ? whoseOf(principal) : null, () => {
     for (const { id } of before) shell.grants.end(id, now);
     shell.grants.save(membership(principal, role, call.caller.principal, now));
     return { principal, name: known.value.name, role, since: before[0]?.at ?? now };
@@ -95,7 +95,7 @@ export async function removeMember(shell: WorkspaceShell, call: Call, principal:
   if (held.length === 0 && answered.value === null) return shell.refuse(call, { code: "not_found", what: "member" });
   const beyond = held.flatMap((grant) => beyondOwn(shell, grant, standing));
   if (beyond.length > 0) return shell.refuse(call, { code: "exceeds_own_rights", permissions: [...new Set(beyond)] });
-  return shell.take(call, { principal, grants: held.length }, whoseOf(principal), () => {
+  return shell.change(call, { principal, grants: held.length }, whoseOf(principal), () => {
     for (const { id } of held) shell.grants.end(id, Date.now());
     return true as const;
   });
@@ -120,7 +120,7 @@ export async function setOwner(
     return ok(true);
   }
   const now = Date.now();
-  return shell.take(call, { from: former, to, keep }, whoseOf(former), () => {
+  return shell.change(call, { from: former, to, keep }, whoseOf(former), () => {
     shell.save({ ...(shell.record ?? record), owner: to });
     for (const { id, to: whom, effect } of shell.grants.all()) {
       if (whom === former && effect === "allow") shell.grants.end(id, now);

@@ -7,17 +7,15 @@ import { type Target, WHOLE_WORKSPACE } from "../../src/domain/access/grants.ts"
 import { reaches, touches, wallAgainst } from "../../src/domain/access/scopes.ts";
 import type { Standing, Whose } from "../../src/domain/access/standing.ts";
 import type { Call, Caller } from "../../src/domain/calls.ts";
-import type { EventDetail, Unnumbered } from "../../src/domain/events.ts";
+import type { EventDetail } from "../../src/domain/events.ts";
 import type { FileId, PrincipalId, WorkspaceId, WorkspacePath } from "../../src/domain/ids.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
 import type { Permission } from "../../src/domain/permissions.ts";
 import type { Problem } from "../../src/domain/problems.ts";
 import { type Err, err, ok, type Result } from "../../src/domain/result.ts";
 import { plain } from "../../src/platform/objects.ts";
-import { GrantTable } from "../grants.ts";
-import { Journal } from "../journal/journal.ts";
+import { Authority } from "../authority.ts";
 import { Leases } from "../leases.ts";
-import { Lending } from "../lending.ts";
 import { Runs } from "../runs.ts";
 import { HandoffTable } from "./handoff/table.ts";
 import { ReservationTable } from "./handoff/reservations.ts";
@@ -36,35 +34,26 @@ export type LearnOutcomes = (shell: WorkspaceShell) => Promise<Result<true>>;
 export const NOT_FOUND: Err<Problem> = err({ code: "not_found", what: "workspace" });
 const NO_FILE: Err<Problem> = err({ code: "not_found", what: "file" });
 
-export class WorkspaceShell extends Journal {
+/** Its word is for files. */
+export class WorkspaceShell extends Authority<WorkspaceRecord, FileId> {
   readonly id: WorkspaceId;
   readonly tables: WorkspaceTables;
-  readonly grants: GrantTable;
-  /** To files. */
-  readonly lending: Lending<FileId>;
   /** Of files and names, to be given by handoffs that other workspaces coordinate. */
   readonly reservations: ReservationTable;
   readonly handoffs: HandoffTable;
   readonly runs = new Runs();
   /** From the organization. */
   readonly standings = new Leases<Standing>(() => this.record?.organizationEpoch ?? 0);
-  readonly env: Env;
-  /** Null until the workspace is created. */
-  record: WorkspaceRecord | null;
-
   readonly #learnOutcomes: LearnOutcomes;
 
   constructor(ctx: DurableObjectState, env: Env, learnOutcomes: LearnOutcomes) {
-    super(ctx, env);
+    super(ctx, env, LIMITS.ACCESS_LEASE_MS);
     this.#learnOutcomes = learnOutcomes;
     this.id = ctx.id.toString() as WorkspaceId;
-    this.env = env;
     this.tables = new WorkspaceTables(this.db);
     this.record = this.tables.load();
-    this.grants = new GrantTable(this.db);
     this.reservations = new ReservationTable(this.db);
     this.handoffs = new HandoffTable(this.db);
-    this.lending = new Lending(this.db, LIMITS.ACCESS_LEASE_MS);
   }
 
   file(id: FileId) {
@@ -176,45 +165,6 @@ export class WorkspaceShell extends Journal {
     return opened.ok ? this.once(call, detail, () => work(opened.value)) : opened;
   }
 
-  /**
-   * A change that takes something away from some (null: from nobody). Once this answers, no file honours it any more.
-   */
-  async take<T>(call: Call, detail: EventDetail, whose: Whose | null, work: () => T): Promise<Result<T>> {
-    const done = this.once(call, detail, () => {
-      if (whose !== null) this.beginRecall(whose);
-      return work();
-    });
-    if (done.ok && whose !== null) await this.settle(whose, call.caller.principal);
-    return done;
-  }
-
-  /** To be called within the transaction that takes something away; `settle` comes after it. */
-  beginRecall(whose: Whose): void {
-    this.raiseEpoch();
-    this.lending.begin(whose, this.record?.epoch ?? 0, Date.now());
-  }
-
-  /** From now on files honour only leases given from now on, once they have heard of it. */
-  raiseEpoch(): void {
-    if (this.record !== null) this.save({ ...this.record, epoch: this.record.epoch + 1 });
-  }
-
-  /** To be called within a transaction. */
-  save(record: WorkspaceRecord): void {
-    this.tables.save(record);
-    this.record = record;
-  }
-
-  override commit<T>(events: Unnumbered[], work: () => T): T {
-    const before = this.record;
-    try {
-      return super.commit(events, work);
-    } catch (error) {
-      this.record = before;
-      throw error;
-    }
-  }
-
   /** The organization takes back its word on some; resolves when no file relies on it any more. */
   async recallStandings(epoch: number, whose: Whose, by: PrincipalId | null): Promise<void> {
     this.standings.drop(whose);
@@ -228,10 +178,8 @@ export class WorkspaceShell extends Journal {
     await this.settle(whose, by);
   }
 
-  /** Resolves when a recall that has begun has reached everyone. */
-  async settle(whose: Whose, by: PrincipalId | null): Promise<void> {
-    const epoch = this.record?.epoch ?? 0;
-    await this.lending.settle(whose, (file) => this.file(file).recall(epoch, whose, by));
+  protected override async callBack(file: FileId, epoch: number, whose: Whose, by: PrincipalId | null): Promise<void> {
+    await this.file(file).recall(epoch, whose, by);
   }
 }
 
