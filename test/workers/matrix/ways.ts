@@ -164,9 +164,7 @@ async function scopesOf({ readOnly, operations, place }: Walls, owner: Agent, wo
   const folder = place === "the folder" ? "/stage/" : place === "another folder" ? "/stages/" : "/";
   return {
     ...(readOnly === undefined ? {} : { readOnly }),
-    ...(operations === undefined
-      ? {}
-      : { operations: operations === "all named" ? Object.keys(RULES) : ["create_organization"] }),
+    ...(operations === undefined ? {} : { operations: operations === "all named" ? Object.keys(RULES) : ["who_am_i"] }),
     ...(place === undefined ? {} : { places: [{ workspaceId, folder }] }),
   };
 }
