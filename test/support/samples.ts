@@ -16,9 +16,9 @@ const locked = ({ lockId }: Scene) => ({ "Holdfast-Lock": lockId });
 const given = { role: "viewer" };
 
 /** By somebody else, since whoever hands over gives up its locks. */
-async function handedOff({ world, owner, workspace, fileFolder, number }: Scene): Promise<string> {
-  const giver = await world.agent(owner, `giver ${number}`, "owner");
-  return makeHandoff(giver, workspace, `${fileFolder}finished.csv`, `${fileFolder}made/`);
+async function handedOff({ world, owner, workspace, fileFolder }: Scene, what: string): Promise<string> {
+  const giver = await world.agent(owner, `giver of ${what}`, "owner");
+  return makeHandoff(giver, workspace, `${fileFolder}${what}.csv`, `${fileFolder}made/`);
 }
 
 export const SAMPLES: Record<string, (scene: Scene) => Sample | Promise<Sample>> = {
@@ -112,8 +112,8 @@ export const SAMPLES: Record<string, (scene: Scene) => Sample | Promise<Sample>>
     return { json: { files: [path], to: { folder: `${fileFolder}handed/` }, mode: "copy" } };
   },
   list_handoffs: () => ({}),
-  get_handoff: async (scene) => ({ params: { handoffId: await handedOff(scene) } }),
-  undo_handoff: async (scene) => ({ params: { handoffId: await handedOff(scene) }, json: {} }),
+  get_handoff: async (scene) => ({ params: { handoffId: await handedOff(scene, "seen") } }),
+  undo_handoff: async (scene) => ({ params: { handoffId: await handedOff(scene, "taken back") }, json: {} }),
 };
 
 const prepared = new WeakMap<Scene, Map<string, Promise<Sample>>>();
