@@ -214,6 +214,15 @@ describe("accepting", () => {
     joined(await accept(token));
   });
 
+  test("is cancelled by nobody else's: not by another organization, nor by an id that is none", async () => {
+    const { invitation, token } = await invite(stranger);
+    for (const id of [invitation.id, `inv_${"A".repeat(22)}`]) {
+      await expectRefused(owner, "cancel_invitation", "404 not_found", () => cancel(owner, id));
+    }
+    expect((await cancel(owner, `trf_${invitation.id.slice(4)}`)).outcome).toBe("400 input_invalid");
+    (await accept(token)).must(201);
+  });
+
   test("joins the organization that has issued it, whatever key comes along", async () => {
     const { token } = await invite(stranger);
     const answer = await owner.api.post("/api/invitations/accept", { json: { token } });

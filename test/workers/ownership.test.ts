@@ -240,6 +240,12 @@ describe("a token", () => {
     for (const forged of [`hfi_${token.slice(4)}`, `${token}=`, "hft_", "x"]) {
       expect((await claim(null, forged)).outcome).toBe("400 ticket_invalid");
     }
+    const foreign = await offer(await world.organization("Elsewhere"));
+    for (const id of [foreign.transfer.id, `trf_${"A".repeat(22)}`]) {
+      await expectRefused(builder, "cancel_transfer", "404 not_found", () =>
+        builder.api.delete(`/api/transfers/${id}`),
+      );
+    }
     const member = await world.agent(builder, "member");
     await expectRefused(builder, "cancel_transfer", "404 not_found", () =>
       member.api.delete(`/api/transfers/${transfer.id}`),

@@ -70,7 +70,19 @@ type Rule =
   | { on: "token"; for: "anybody" | "humans" }
   | { on: "organization"; kind: string; alsoHeld?: readonly string[]; whose?: "managed" | "owned" | "named" }
   | { on: "locks" }
-  | { on: "place"; at: Place; needs: string; also?: readonly string[]; to?: "new"; gives?: readonly string[] };
+  | {
+      on: "place";
+      at: Place;
+      needs: string;
+      /** Needed there besides. */
+      also?: readonly string[];
+      /** Where the same is needed too. */
+      to?: "new";
+      /** What somebody gets by it. */
+      gives?: readonly string[];
+      /** What somebody loses by it. */
+      takes?: readonly string[];
+    };
 
 const own = (kind: string): Rule => ({ on: "organization", kind });
 const named = (kind: string): Rule => ({ on: "organization", kind, whose: "named" });
@@ -124,10 +136,10 @@ export const RULES: Record<string, Rule> = {
   list_events: at("workspace", "audit:read"),
   list_members: at("workspace", "workspace:read"),
   set_member: { on: "place", at: "workspace", needs: "access:manage", gives: VIEWING },
-  remove_member: { on: "place", at: "workspace", needs: "access:manage", gives: EDITING },
+  remove_member: { on: "place", at: "workspace", needs: "access:manage", takes: EDITING },
   list_grants: at("file", "access:read"),
   grant_access: { on: "place", at: "file", needs: "access:manage", gives: VIEWING },
-  revoke_access: { on: "place", at: "file", needs: "access:manage", gives: VIEWING },
+  revoke_access: { on: "place", at: "file", needs: "access:manage", takes: VIEWING },
   who_can: at("file", "access:read"),
   what_can: at("workspace", "access:read"),
   access_report: at("workspace", "access:read"),
@@ -187,6 +199,13 @@ export function holds(who: Standing, permission: string, place: Place | "organiz
     allowed = true;
   }
   return allowed;
+}
+
+/** Nobody gives from above what is denied to them below. */
+function mayGive(who: Standing, permission: string, place: Place): boolean {
+  if (!holds(who, permission, place)) return false;
+  if (place !== "workspace") return true;
+  return holds(who, permission, "folder") && holds(who, permission, "file");
 }
 
 function holdsAnything(who: Standing, place: Place): boolean {
@@ -286,7 +305,8 @@ function onPlace(rule: Rule, way: "by id" | "by path", who: Standing): string {
   const first = way === "by id" ? fromTheFile(rule, who) : fromTheWorkspace(rule.at, rule.needs, who);
   if (first !== SERVED) return first;
   for (const permission of rule.also ?? []) if (!holds(who, permission, rule.at)) return FORBIDDEN;
-  for (const permission of rule.gives ?? []) if (!holds(who, permission, rule.at)) return "403 exceeds_own_rights";
+  for (const permission of rule.takes ?? []) if (!holds(who, permission, rule.at)) return "403 exceeds_own_rights";
+  for (const permission of rule.gives ?? []) if (!mayGive(who, permission, rule.at)) return "403 exceeds_own_rights";
   return rule.to === undefined ? SERVED : fromTheWorkspace(rule.to, rule.needs, who);
 }
 

@@ -166,7 +166,7 @@ async function scopesOf({ readOnly, operations, place }: Walls, owner: Agent, wo
     ...(readOnly === undefined ? {} : { readOnly }),
     ...(operations === undefined
       ? {}
-      : { operations: operations === "all named" ? Object.keys(RULES) : ["no_operation"] }),
+      : { operations: operations === "all named" ? Object.keys(RULES) : ["create_organization"] }),
     ...(place === undefined ? {} : { places: [{ workspaceId, folder }] }),
   };
 }
