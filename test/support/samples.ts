@@ -5,7 +5,7 @@
 import type { Route } from "../../src/faces/routes.ts";
 import type { Answer, Client, Options } from "./http.ts";
 import type { Scene } from "./scene.ts";
-import { makeGrant, makeGroup, makeHandoff, makeInvitation, makeKey, makeTransfer } from "./world.ts";
+import { makeGrant, makeGroup, makeHandoff, makeInvitation, makeKey, makeTransfer, newFile } from "./world.ts";
 
 export interface Sample extends Options {
   /** For the braces in the path that name neither workspace nor file. */
@@ -15,8 +15,11 @@ export interface Sample extends Options {
 const locked = ({ lockId }: Scene) => ({ "Holdfast-Lock": lockId });
 const given = { role: "viewer" };
 
-const handedOff = ({ member, workspace, fileFolder }: Scene): Promise<string> =>
-  makeHandoff(member, workspace, `${fileFolder}finished.csv`, `${fileFolder}made/`);
+/** By somebody else, since whoever hands over gives up its locks. */
+async function handedOff({ world, owner, workspace, fileFolder }: Scene, what: string): Promise<string> {
+  const giver = await world.agent(owner, `giver of ${what}`, "owner");
+  return makeHandoff(giver, workspace, `${fileFolder}${what}.csv`, `${fileFolder}made/`);
+}
 
 export const SAMPLES: Record<string, (scene: Scene) => Sample | Promise<Sample>> = {
   create_organization: () => ({ json: { name: "Fresh" } }),
@@ -104,12 +107,13 @@ export const SAMPLES: Record<string, (scene: Scene) => Sample | Promise<Sample>>
   override_lock: () => ({ json: { reason: "the report is due", take: {} } }),
   renew_locks: ({ file, lockId }) => ({ json: { locks: [{ fileId: file.fileId, lockId }] } }),
 
-  hand_off: ({ file, fileFolder }) => ({
-    json: { files: [file.path], to: { folder: `${fileFolder}handed/` }, mode: "copy" },
-  }),
+  hand_off: async ({ owner, workspace, fileFolder }) => {
+    const { path } = await newFile(owner, workspace, `${fileFolder}output.csv`);
+    return { json: { files: [path], to: { folder: `${fileFolder}handed/` }, mode: "copy" } };
+  },
   list_handoffs: () => ({}),
-  get_handoff: async (scene) => ({ params: { handoffId: await handedOff(scene) } }),
-  undo_handoff: async (scene) => ({ params: { handoffId: await handedOff(scene) }, json: {} }),
+  get_handoff: async (scene) => ({ params: { handoffId: await handedOff(scene, "seen") } }),
+  undo_handoff: async (scene) => ({ params: { handoffId: await handedOff(scene, "taken back") }, json: {} }),
 };
 
 const prepared = new WeakMap<Scene, Map<string, Promise<Sample>>>();

@@ -307,13 +307,15 @@ test("without an Idempotency-Key nobody can go on, so a failure leaves nothing",
   await expectAlive(scene, false);
 });
 
-const noBlobs: Meddle = ({ name, call }) => (name === "BLOBS.put" ? lost() : call());
+/** It stops where everything is prepared but that. */
+const losingTheLastCopy: Meddle = async ({ name, call }) => (name === "BLOBS.put" ? lost() : call());
 
 test("while it is under way, nobody changes the files, takes the names, or sees them", async () => {
   const scene = await handoffScene(world, "to another");
   const { ada, source, target } = scene;
-  // It stops where everything is prepared but the last copy.
-  expect((await askUnder(noBlobs, () => handOff(scene, {}, { key: "key" })))?.outcome).toBe("503 unavailable");
+  expect((await askUnder(losingTheLastCopy, () => handOff(scene, {}, { key: "key" })))?.outcome).toBe(
+    "503 unavailable",
+  );
 
   const query = { path: OUTPUTS[0].from };
   const written = await ada.api.put(byPath(source, "/content"), { query, content: "x", headers: { "If-Match": "*" } });

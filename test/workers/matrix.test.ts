@@ -58,6 +58,8 @@ const USE_UP = new Set([
   "delete_file",
   "release_lock",
   "override_lock",
+  "hand_off",
+  "undo_handoff",
 ]);
 /** After these, the workspace is somebody else's. */
 const LAST = new Set(["claim_transfer", "transfer_ownership"]);

@@ -159,6 +159,13 @@ export const RULES: Record<string, Rule> = {
   release_lock: at("file", "locks:acquire"),
   override_lock: at("file", "locks:override"),
   renew_locks: { on: "locks" },
+
+  // A copy of what is in the folder.
+  hand_off: { on: "place", at: "new", needs: "files:write", also: ["files:read"] },
+  list_handoffs: at("workspace", "files:read"),
+  // Both somebody else's.
+  get_handoff: at("workspace", "files:read"),
+  undo_handoff: at("workspace", "workspace:manage"),
 };
 /** The same operation by path, where nothing is yet. */
 export const NEW_FILE = "write_file, where nothing is yet";
