@@ -283,6 +283,8 @@ export class OrganizationObject extends DurableObject<Env> {
   /** Enters a workspace that has been made. */
   async enterWorkspace(call: OrganizationCall, id: WorkspaceId, name: string): Promise<Result<ListedWorkspace>> {
     const { tables } = this.#shell;
+    // Its id follows from an Idempotency-Key, which may be older than answers are remembered.
+    if (tables.ownerOf(id) !== null && !this.#shell.isRepeated(call)) return err({ code: "idempotency_key_reused" });
     return this.#shell.act(call, { workspace: id, name }, () => {
       const createdAt = Date.now();
       tables.enterWorkspace(id, name, call.caller.principal, createdAt);

@@ -14,7 +14,7 @@ import { isFor, notHeld, type Right } from "../../src/domain/access/rights.ts";
 import { OF_ALL, type Standing, type Whose } from "../../src/domain/access/standing.ts";
 import type { Call } from "../../src/domain/calls.ts";
 import type { EventDetail } from "../../src/domain/events.ts";
-import type { GrantId, PrincipalId, WorkspacePath } from "../../src/domain/ids.ts";
+import type { FileId, GrantId, PrincipalId, WorkspacePath } from "../../src/domain/ids.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
 import type { Permission } from "../../src/domain/permissions.ts";
 import type { Problem } from "../../src/domain/problems.ts";
@@ -132,6 +132,24 @@ export function rightsToGive(shell: WorkspaceShell, standing: Standing, on: Reso
 
 /** A grant may outlast the file that it is on. */
 const isGone = ({ path, file }: Target): boolean => file !== null && path === null;
+
+/**
+ * What a file's own grants allow that the caller does not hold where the file is to be. They go along with it, so whoever
+ * moves it gives there what they allow.
+ */
+export function carriedBeyond(
+  shell: WorkspaceShell,
+  standing: Standing,
+  file: FileId,
+  to: WorkspacePath,
+): Permission[] {
+  const carried = shell.grants
+    .inForce(Date.now())
+    .filter(({ on, effect }) => effect === "allow" && on.level === "file" && on.file === file);
+  const own = shell.rightsOf(standing, { path: to, file: null });
+  const beyond = carried.flatMap(({ bundle, until }) => notHeld(own, permissionsOf(bundle, standing.roles), until));
+  return [...new Set(beyond)];
+}
 
 /** Ends a grant. Whoever ends a denial gives, so the same rule holds: nothing beyond what they hold themselves. */
 export async function revokeGrant(shell: WorkspaceShell, call: Call, id: GrantId): Promise<Result<GrantView>> {

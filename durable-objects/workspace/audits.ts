@@ -63,8 +63,10 @@ export async function grantHistory(
 }
 
 function placesOf(shell: WorkspaceShell, person: Person): Target[] {
-  const own = shell.grants.all().filter(({ to, on }) => isFor(to, person) && on.level !== "workspace");
-  const targets = new Map(own.map(({ on }) => [shell.targetOf(on).path, shell.targetOf(on)]));
+  const own = shell.grants.all().filter(({ to }) => isFor(to, person));
+  // A grant may outlast the file that it is on.
+  const placed = own.map(({ on }) => shell.targetOf(on)).filter(({ path }) => path !== null);
+  const targets = new Map(placed.map((target) => [target.path, target]));
   return [WHOLE_WORKSPACE, ...targets.values()];
 }
 

@@ -48,7 +48,7 @@ export async function members(shell: WorkspaceShell, call: Call): Promise<Result
     const own = { principal: owner, name: nameOf(owner) ?? "", role: "owner" as const, since: createdAt };
     const others = memberGrants(shell).flatMap(({ to, bundle, at }) => {
       const name = nameOf(to);
-      return name === null ? [] : [{ principal: to, name, role: bundle.role, since: at }];
+      return name === null || to === owner ? [] : [{ principal: to, name, role: bundle.role, since: at }];
     });
     return [own, ...others];
   });

@@ -8,6 +8,7 @@ import { BEING_HANDED_OFF, clashes } from "../../src/domain/handoffs.ts";
 import { ancestors } from "../../src/domain/paths.ts";
 import { err, ok, type Result } from "../../src/domain/result.ts";
 import { etagOf, type Version } from "../../src/domain/versions.ts";
+import { carriedBeyond } from "./access.ts";
 import type { WorkspaceShell } from "./shell.ts";
 
 /** What a path leads to, and the lease to use it with. */
@@ -89,6 +90,8 @@ export async function relink(
     if (!opened.ok) return opened;
   }
   if (entry.path === to) return shell.lease(standing.value, file);
+  const beyond = carriedBeyond(shell, standing.value, file, to);
+  if (beyond.length > 0) return shell.refuse(call, { code: "exceeds_own_rights", permissions: beyond }, { file });
   if (shell.reservations.isLeaving(file)) return shell.refuse(call, BEING_HANDED_OFF, { file });
   const taken = occupant(shell, to, new Set([entry.path]));
   if (taken !== null) return shell.refuse(call, { code: "path_taken", path: to, by: taken.by }, { file });

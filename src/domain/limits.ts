@@ -93,7 +93,7 @@ export const LIMITS = {
   HANDOFF_EVENT_MAX_CHARS: 2000,
 
   /** Objects called back in one recall; with more holders, the leases are waited out (1,000 subrequests). */
-  RECALL_FANOUT_MAX: 500,
+  RECALL_FANOUT_MAX: 900,
 
   /** Events wait this long to be shipped together. */
   SHIP_DELAY_MS: 10 * SECOND_MS,

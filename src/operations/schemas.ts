@@ -31,14 +31,18 @@ import {
 
 export const isoTime = (epochMs: number): string => new Date(epochMs).toISOString();
 
-/** Text that a person reads: no control characters, trimmed. */
+/** Control characters, those that change the direction of what follows, and those that cannot be seen. */
+const UNSEEN =
+  /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Co}\u00AD\u061C\u200B\u200E\u200F\u202A-\u202E\u2060-\u2064\u2066-\u2069\uFEFF]/u;
+
+/** Text that a person reads, trimmed. */
 const visible = (max: number) =>
   z
     .string()
     .trim()
     .min(1)
     .max(max)
-    .regex(/^[^\p{Cc}]+$/u, "must not contain control characters");
+    .refine((text) => !UNSEEN.test(text), "must not contain control characters or others that cannot be seen");
 
 export const name = visible(LIMITS.NAME_MAX_CHARS);
 export const purpose = visible(LIMITS.PURPOSE_MAX_CHARS);

@@ -530,3 +530,22 @@ describe("somebody who probes", () => {
     expect((await read(ben, plan)).status).toBe(404);
   });
 });
+
+test("a file's own grants are not carried to where their mover could not give them", async () => {
+  const ada = await world.organization();
+  const ben = await world.agent(ada, "ben");
+  const cyd = await world.agent(ada, "cyd");
+  const workspace = await world.workspace(ada);
+  const grants = `/api/workspaces/${workspace}/grants`;
+  (await ada.api.post(grants, { json: { path: "/in/", to: ben.id, role: "editor" } })).must(201);
+  (await ada.api.post(grants, { json: { path: "/mine/", to: ben.id, role: "admin" } })).must(201);
+  const file = await newFile(ada, workspace, "/in/books.csv");
+  const moveTo = async (to: string) => (await ben.api.post(byId(file, "/move"), { json: { to } })).outcome;
+  expect(await moveTo("/mine/books.csv")).toBe("200");
+  (await ben.api.post(grants, { json: { path: "/mine/books.csv", to: cyd.id, role: "steward" } })).must(201);
+  expect(await moveTo("/in/books.csv")).toBe("403 exceeds_own_rights");
+  const handoff = { files: ["/mine/books.csv"], to: { folder: "/in/" } };
+  const handed = await ben.api.post(`/api/workspaces/${workspace}/handoffs`, { json: handoff });
+  expect(handed.outcome).toBe("403 exceeds_own_rights");
+  expect((await ada.api.get(byId(file))).as<{ path: string }>(200).path).toBe("/mine/books.csv");
+});

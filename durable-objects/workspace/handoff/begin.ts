@@ -12,6 +12,7 @@ import { err, ok, type Result } from "../../../src/domain/result.ts";
 import type { Version } from "../../../src/domain/versions.ts";
 import { newGrantId, newHandoffId } from "../../../src/platform/ids.ts";
 import { reach } from "../../../src/platform/objects.ts";
+import { carriedBeyond } from "../access.ts";
 import type { WorkspaceShell } from "../shell.ts";
 import { admitArrival, areKnown, type Arrival } from "./arrival.ts";
 import { askedBy, type Handoff, isCopying, type Output } from "./table.ts";
@@ -55,6 +56,8 @@ function admitAll(shell: WorkspaceShell, call: Call, standing: Standing, wanted:
   for (const { from, to } of ways) {
     const admitted = admitSource(shell, call, standing, { mode, from });
     if (!admitted.ok) return admitted;
+    const beyond = mode === "move" && target === null ? carriedBeyond(shell, standing, admitted.value, to) : [];
+    if (beyond.length > 0) return naming(from, shell.refuse(call, { code: "exceeds_own_rights", permissions: beyond }));
     sources.push({ from, to, source: admitted.value });
   }
   if (target !== null) return ok(sources);
