@@ -11,6 +11,8 @@ const STARTING_MS = 60_000;
 
 export default defineConfig(async () => ({
   test: {
+    // A file each; what they test works in processes of its own beside them.
+    maxWorkers: 2,
     projects: [
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"], environment: "node", testTimeout: 60_000 } },
       {
@@ -22,6 +24,7 @@ export default defineConfig(async () => ({
               bindings: {
                 MIGRATIONS: await readD1Migrations("migrations"),
                 HOLDFAST_SEED: process.env["HOLDFAST_SEED"] ?? "",
+                HOLDFAST_ALL: process.env["HOLDFAST_ALL"] ?? "",
                 SIGNING_SECRET,
                 OPERATOR_KEY_HASH: createHash("sha256").update(OPERATOR_KEY).digest("hex"),
               },

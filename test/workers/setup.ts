@@ -9,6 +9,7 @@ declare global {
       MIGRATIONS: D1Migration[];
       /** Replays a random run; empty for a new one. */
       HOLDFAST_SEED: string;
+      HOLDFAST_ALL: string;
     }
   }
 }
