@@ -70,6 +70,9 @@ async function measure(bench: Workbench): Promise<Line[]> {
   await line("move_file", () => bench.move());
   await line("copy_file", () => bench.copy());
   await line("delete_file", () => bench.delete());
+  await bench.create();
+  await bench.settled();
+  await line("hand_off, one file moved", () => bench.handOff(bench.made));
   await line("list_events", () => bench.events());
 
   let lock = "";

@@ -86,6 +86,16 @@ export class Workbench {
   endGrant = (id: string) => this.#call("DELETE", `/api/workspaces/${this.#workspace}/grants/${id}`);
   pause = () => this.#call("POST", `/api/principals/${this.#agent}/pause`, { reason: "measured" });
   resume = () => this.#call("POST", `/api/principals/${this.#agent}/resume`);
+  /** Hands over a file that was just made. */
+  handOff = (n: number) =>
+    this.#call("POST", `/api/workspaces/${this.#workspace}/handoffs`, {
+      files: [`/ledger/${n}.txt`],
+      to: { folder: `/handed/${n}/` },
+      recipients: [{ to: this.#agent, role: "viewer" }],
+    });
+  get made(): number {
+    return this.#counter;
+  }
   whoCan = () => this.#call("GET", `/api/workspaces/${this.#workspace}/access`);
   override = () => this.#onFile("POST", this.small, "/lock/override", { reason: "measured" });
   list = () => this.#call("GET", `/api/workspaces/${this.#workspace}/files`);
