@@ -17,8 +17,8 @@ export default {
     const { pathname, searchParams } = new URL(request.url);
     if (pathname !== "/bench/evict") return worker.fetch(request, env, ctx);
     const id = env.WORKSPACES.idFromString(searchParams.get("workspace") ?? "");
-    const evicted = env.WORKSPACES.get(id) as unknown as { evict(): Promise<void> };
-    await evicted.evict().catch(() => undefined);
+    const workspace: object = env.WORKSPACES.get(id);
+    await (workspace as WorkspaceObject).evict().catch(() => undefined);
     return new Response(null, { status: 204 });
   },
 } satisfies ExportedHandler<Env>;

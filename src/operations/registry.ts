@@ -5,10 +5,11 @@ import { accessOperations } from "./access.ts";
 import { fileOperations } from "./files.ts";
 import { groupOperations } from "./groups.ts";
 import { handoffOperations } from "./handoffs.ts";
-import { joiningOperations } from "./joining.ts";
+import { invitationOperations } from "./invitations.ts";
 import { keyOperations } from "./keys.ts";
 import { lockOperations } from "./locks.ts";
 import type { Operation } from "./operation.ts";
+import { ownershipOperations } from "./ownership.ts";
 import { organizationOperations } from "./organizations.ts";
 import { principalOperations } from "./principals.ts";
 import { accessReport, organizationReports } from "./reports.ts";
@@ -19,7 +20,8 @@ export const OPERATIONS: readonly Operation[] = [
   ...principalOperations(isOperation),
   ...keyOperations(isOperation),
   ...groupOperations,
-  ...joiningOperations,
+  ...invitationOperations,
+  ...ownershipOperations,
   ...workspaceOperations,
   ...accessOperations,
   accessReport(() => OPERATIONS),
