@@ -103,7 +103,7 @@ export class OrganizationObject extends DurableObject<Env> {
     return this.#shell.act(call, {}, ({ principal, key }) => ({
       principal,
       key,
-      groups: this.#shell.tables.groupsOf(principal.id),
+      groups: this.#shell.groups.groupsOf(principal.id),
     }));
   }
 
@@ -171,7 +171,7 @@ export class OrganizationObject extends DurableObject<Env> {
   }
 
   async listGroups(call: OrganizationCall): Promise<Result<Group[]>> {
-    return this.#shell.act(call, {}, () => this.#shell.tables.groups());
+    return this.#shell.act(call, {}, () => this.#shell.groups.groups());
   }
 
   async deleteGroup(call: OrganizationCall, id: GroupId): Promise<Result<true>> {
@@ -209,10 +209,10 @@ export class OrganizationObject extends DurableObject<Env> {
   }
 
   async audit(call: OrganizationCall): Promise<Result<OrganizationAudit>> {
-    const { tables, grants } = this.#shell;
+    const { tables, groups, grants } = this.#shell;
     return this.#shell.act(call, {}, () => ({
       keys: tables.allKeys(),
-      roles: tables.roles(),
+      roles: groups.roles(),
       grants: grants.all(),
       history: grants.history(),
     }));
@@ -228,7 +228,7 @@ export class OrganizationObject extends DurableObject<Env> {
   }
 
   async listInvitations(call: OrganizationCall): Promise<Result<Invitation[]>> {
-    return this.#shell.act(call, {}, () => this.#shell.tables.invitations());
+    return this.#shell.act(call, {}, () => this.#shell.tickets.invitations());
   }
 
   async cancelInvitation(call: OrganizationCall, id: InvitationId): Promise<Result<Invitation>> {
@@ -319,6 +319,6 @@ export class OrganizationObject extends DurableObject<Env> {
         console.warn({ message: "ownership not passed everywhere, to be tried again", error: String(error) }),
       ),
     );
-    if (this.#shell.tables.passing().length > 0) this.#shell.alarm.wakeBy(Date.now() + LIMITS.SHIP_DELAY_MS);
+    if (this.#shell.tickets.passing().length > 0) this.#shell.alarm.wakeBy(Date.now() + LIMITS.SHIP_DELAY_MS);
   }
 }

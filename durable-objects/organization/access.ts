@@ -2,7 +2,7 @@
 
 import { EVERYONE, type Grant, permissionsOf, type Subject, WHOLE_WORKSPACE } from "../../src/domain/access/grants.ts";
 import { notHeld, rightsOn, type Right } from "../../src/domain/access/rights.ts";
-import { OF_ALL, type Whose } from "../../src/domain/access/standing.ts";
+import { OF_ALL, ofPrincipal, whoseOf } from "../../src/domain/access/standing.ts";
 import type { OrganizationCall } from "../../src/domain/calls.ts";
 import type { GrantId, GroupId, PrincipalId } from "../../src/domain/ids.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
@@ -11,7 +11,7 @@ import { type Permission, ROLE_PERMISSIONS, ROLES } from "../../src/domain/permi
 import type { Problem } from "../../src/domain/problems.ts";
 import type { Result } from "../../src/domain/result.ts";
 import { newGrantId } from "../../src/platform/ids.ts";
-import { ofPrincipal, type Opened, type OrganizationShell } from "./shell.ts";
+import { type Opened, type OrganizationShell } from "./shell.ts";
 
 // ── groups ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -22,10 +22,10 @@ export function createGroup(
 ): Result<Group> {
   const opened = shell.open(call);
   if (!opened.ok) return opened;
-  if (!shell.isRepeated(call) && shell.tables.groups().length >= LIMITS.GROUPS_MAX)
+  if (!shell.isRepeated(call) && shell.groups.groups().length >= LIMITS.GROUPS_MAX)
     return shell.refuse(call, { code: "too_many", what: "groups", limit: LIMITS.GROUPS_MAX });
   return shell.once(call, { group: id, name }, () => {
-    shell.tables.addGroup(id, name);
+    shell.groups.addGroup(id, name);
     return { id, name, members: [] };
   });
 }
@@ -43,7 +43,7 @@ export async function deleteGroup(
     return shell.refuseAsDone(call, OF_ALL, { code: "not_found", what: "group" });
   if (group !== null && changesOneself(opened.value, group.members)) return shell.refuse(call, { code: "not_oneself" });
   return shell.change(call, { group: id, name: group?.name ?? null }, OF_ALL, () => {
-    shell.tables.removeGroup(id);
+    shell.groups.removeGroup(id);
     return true as const;
   });
 }
@@ -63,8 +63,8 @@ export async function setGroupMember(
     return shell.refuseAsDone(call, ofPrincipal(principal), { code: "not_found", what: "principal" });
   if (changesOneself(opened.value, [principal])) return shell.refuse(call, { code: "not_oneself" });
   return shell.change(call, { group: id, principal }, ofPrincipal(principal), () => {
-    if (isIn) shell.tables.addToGroup(id, principal);
-    else shell.tables.removeFromGroup(id, principal);
+    if (isIn) shell.groups.addToGroup(id, principal);
+    else shell.groups.removeFromGroup(id, principal);
     return findGroup(shell, id) ?? group;
   });
 }
@@ -73,14 +73,14 @@ export async function setGroupMember(
 const changesOneself = ({ principal }: Opened, changed: PrincipalId[]): boolean =>
   principal.role !== "owner" && changed.includes(principal.id);
 
-const findGroup = ({ tables }: OrganizationShell, id: GroupId): Group | null =>
-  tables.groups().find((group) => group.id === id) ?? null;
+const findGroup = ({ groups }: OrganizationShell, id: GroupId): Group | null =>
+  groups.groups().find((group) => group.id === id) ?? null;
 
 // ── roles ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-export function listRoles({ tables }: OrganizationShell): RoleView[] {
+export function listRoles({ groups }: OrganizationShell): RoleView[] {
   const builtIn = ROLES.map((name) => ({ name, permissions: ROLE_PERMISSIONS[name], builtIn: true }));
-  const own = Object.entries(tables.roles()).map(([name, permissions]) => ({ name, permissions, builtIn: false }));
+  const own = Object.entries(groups.roles()).map(([name, permissions]) => ({ name, permissions, builtIn: false }));
   return [...builtIn, ...own];
 }
 
@@ -93,7 +93,7 @@ export async function setRoleDefinition(
   const opened = shell.open(call);
   if (!opened.ok) return opened;
   if (ROLES.some((builtIn) => builtIn === name)) return shell.refuse(call, { code: "role_built_in" });
-  const known = shell.tables.roles();
+  const known = shell.groups.roles();
   const before = permissionsOf({ role: name }, known);
   const isRepeated = shell.isRepeated(call);
   if (!isRepeated && before.length === 0 && Object.keys(known).length >= LIMITS.CUSTOM_ROLES_MAX)
@@ -101,7 +101,7 @@ export async function setRoleDefinition(
   const beyond = isRepeated ? [] : notHeld(ownRights(shell, opened.value), [...permissions, ...before], null);
   if (beyond.length > 0) return shell.refuse(call, { code: "exceeds_own_rights", permissions: [...new Set(beyond)] });
   return shell.change(call, { role: name, permissions: permissions.join(" ") }, OF_ALL, () => {
-    shell.tables.saveRole(name, permissions);
+    shell.groups.saveRole(name, permissions);
     return { name, permissions, builtIn: false };
   });
 }
@@ -109,19 +109,15 @@ export async function setRoleDefinition(
 // ── grants on everything ──────────────────────────────────────────────────────────────────────────────────────────────
 
 /** What the caller holds at the level of the organization. */
-function ownRights({ tables, grants }: OrganizationShell, { principal }: Opened): Right[] {
+function ownRights({ groups, grants }: OrganizationShell, { principal }: Opened): Right[] {
   const who = {
     principal: principal.id,
     role: principal.role,
-    groups: tables.groupsOf(principal.id),
+    groups: groups.groupsOf(principal.id),
     isOwner: principal.role === "owner",
   };
-  return rightsOn(WHOLE_WORKSPACE, who, { grants: grants.all(), roles: tables.roles() }, Date.now());
+  return rightsOn(WHOLE_WORKSPACE, who, { grants: grants.all(), roles: groups.roles() }, Date.now());
 }
-
-/** Whose leases a change to a grant bears on. */
-const whoseOf = (to: Subject): Whose =>
-  to === EVERYONE || to.startsWith("grp_") ? OF_ALL : ofPrincipal(to as PrincipalId);
 
 export async function grantOnAll(
   shell: OrganizationShell,
@@ -135,7 +131,7 @@ export async function grantOnAll(
   const by = call.caller.principal;
   const made: Grant = { ...asked, id: newGrantId(), on: { level: "organization" }, by, at: Date.now() };
   const { id: grant, to, effect, until } = made;
-  const permissions = permissionsOf(asked.bundle, shell.tables.roles()).join(" ");
+  const permissions = permissionsOf(asked.bundle, shell.groups.roles()).join(" ");
   return shell.change(call, { grant, to, effect, permissions, until }, whoseOf(to), () => {
     shell.grants.save(made);
     return made;
@@ -146,7 +142,7 @@ function grantFault(shell: OrganizationShell, opened: Opened, asked: NewOrganiza
   const subject = find(shell, asked.to);
   if (asked.to !== EVERYONE && subject === null) return { code: "not_found", what: "principal" };
   if (asked.effect === "deny" && subject?.role === "owner") return { code: "owner_stays" };
-  const permissions = permissionsOf(asked.bundle, shell.tables.roles());
+  const permissions = permissionsOf(asked.bundle, shell.groups.roles());
   if (permissions.length === 0) return { code: "not_found", what: "role" };
   const beyond = notHeld(ownRights(shell, opened), permissions, asked.until);
   if (beyond.length > 0) return { code: "exceeds_own_rights", permissions: beyond };
@@ -167,7 +163,7 @@ export async function revokeOnAll(
   if (!isRepeated && shell.grants.find(id) === null)
     return shell.refuseAsDone(call, whoseOf(found.to), { code: "not_found", what: "grant" });
   const { bundle, effect, until, to } = found;
-  const permissions = permissionsOf(bundle, shell.tables.roles());
+  const permissions = permissionsOf(bundle, shell.groups.roles());
   const own = ownRights(shell, opened.value);
   const beyond = isRepeated ? [] : notHeld(own, permissions, effect === "deny" ? until : Date.now());
   if (beyond.length > 0) return shell.refuse(call, { code: "exceeds_own_rights", permissions: beyond });
@@ -178,15 +174,18 @@ export async function revokeOnAll(
 }
 
 /** Whom an id names, and what role in the organization that is, if it is somebody. */
-export function find({ tables }: OrganizationShell, to: Subject): { name: string; role: string | null } | null {
+export function find(
+  { tables, groups, tickets }: OrganizationShell,
+  to: Subject,
+): { name: string; role: string | null } | null {
   if (to.startsWith("grp_")) {
-    const group = tables.groups().find(({ id }) => id === to);
+    const group = groups.groups().find(({ id }) => id === to);
     return group === undefined ? null : { name: group.name, role: null };
   }
-  const principal = tables.principal(to as PrincipalId) ?? invited(tables, to as PrincipalId);
+  const principal = tables.principal(to as PrincipalId) ?? invited(tickets, to as PrincipalId);
   return principal === null ? null : { name: principal.name, role: principal.role };
 }
 
 /** Access may be given beforehand to someone who is invited. */
-const invited = (tables: OrganizationShell["tables"], id: PrincipalId) =>
-  tables.invitations().find(({ principal, state }) => principal === id && state === "open") ?? null;
+const invited = (tickets: OrganizationShell["tickets"], id: PrincipalId) =>
+  tickets.invitations().find(({ principal, state }) => principal === id && state === "open") ?? null;

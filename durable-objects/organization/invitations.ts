@@ -23,7 +23,7 @@ export function createInvitation(
   const { id, principal, kind, role } = asked;
   return shell.once(call, { invitation: id, principal, kind, role }, () => {
     const made: Invitation = { ...asked, state: "open", createdAt: Date.now(), createdBy: call.caller.principal };
-    shell.tables.saveInvitation(made);
+    shell.tickets.saveInvitation(made);
     return made;
   });
 }
@@ -35,13 +35,13 @@ export function cancelInvitation(
 ): Result<Invitation> {
   const opened = shell.open(call);
   if (!opened.ok) return opened;
-  const found = shell.tables.invitation(id);
+  const found = shell.tickets.invitation(id);
   if (found === null) return shell.refuse(call, { code: "not_found", what: "invitation" });
   if (found.state !== "open" && !shell.isRepeated(call))
     return shell.refuse(call, { code: "ticket_spent", state: found.state });
   return shell.once(call, { invitation: id }, () => {
     const cancelled: Invitation = { ...found, state: "cancelled" };
-    shell.tables.saveInvitation(cancelled);
+    shell.tickets.saveInvitation(cancelled);
     return cancelled;
   });
 }
@@ -53,9 +53,9 @@ export function withdrawInvitation(
   id: InvitationId,
   because: Problem,
 ): void {
-  if (shell.tables.invitation(id)?.state !== "open") return;
+  if (shell.tickets.invitation(id)?.state !== "open") return;
   shell.commit([refused(call.caller, call.action, because.code, { invitation: id })], () => {
-    shell.tables.removeInvitation(id);
+    shell.tickets.removeInvitation(id);
     shell.replies.forget(call);
   });
 }
@@ -66,7 +66,7 @@ export function acceptInvitation(
   call: Called,
   { id, key, name }: { id: InvitationId; key: KeyId; name: string | null },
 ): Result<{ principal: Principal; key: KeyId }> {
-  const found = shell.tables.invitation(id);
+  const found = shell.tickets.invitation(id);
   if (found === null) return err({ code: "not_found", what: "invitation" });
   const answered = shell.replies.find<{ principal: Principal; key: KeyId }>(call);
   if (!answered.ok) return answered;
@@ -79,7 +79,7 @@ export function acceptInvitation(
   return shell.once(call, { invitation: id, principal, kind, role, key }, () => {
     const made = enter(shell, { id: principal, kind, name: name ?? found.name, role, createdBy });
     addKey(shell, principal, key, { name: "from the invitation", scopes: UNSCOPED, expiresAt: null }, createdBy);
-    shell.tables.saveInvitation({ ...found, state: "claimed" });
+    shell.tickets.saveInvitation({ ...found, state: "claimed" });
     return { principal: made, key };
   });
 }

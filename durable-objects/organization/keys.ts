@@ -1,6 +1,7 @@
 // Owns the keys of an organization: minting, rotating with overlap, revoking. Those who manage the organization look
 // after everybody's; others after their own, and make none that outlives the key in hand.
 
+import { ofKey } from "../../src/domain/access/standing.ts";
 import type { OrganizationCall } from "../../src/domain/calls.ts";
 import type { KeyId, PrincipalId } from "../../src/domain/ids.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
@@ -9,7 +10,7 @@ import { ORGANIZATION_ROLE_PERMISSIONS, reachesUpTo } from "../../src/domain/per
 import type { Problem } from "../../src/domain/problems.ts";
 import { ok, type Result } from "../../src/domain/result.ts";
 import { addKey } from "./principals.ts";
-import { ofKey, type Opened, type OrganizationShell } from "./shell.ts";
+import { type Opened, type OrganizationShell } from "./shell.ts";
 
 const manages = ({ principal }: Opened): boolean =>
   ORGANIZATION_ROLE_PERMISSIONS[principal.role].includes("organization:manage");

@@ -6,6 +6,7 @@
 // With the organization pass the workspaces that its former owner owns: nobody who has handed over is left with more
 // than the role that it keeps.
 
+import { ofPrincipal } from "../../src/domain/access/standing.ts";
 import type { Called, OrganizationCall } from "../../src/domain/calls.ts";
 import type { KeyId, PrincipalId, TransferId, WorkspaceId } from "../../src/domain/ids.ts";
 import { UNSCOPED } from "../../src/domain/access/scopes.ts";
@@ -16,7 +17,7 @@ import { err, ok, type Result } from "../../src/domain/result.ts";
 import { newTransferId } from "../../src/platform/ids.ts";
 import { plain } from "../../src/platform/objects.ts";
 import { addKey, enter, isFull } from "./principals.ts";
-import { ofPrincipal, type OrganizationShell } from "./shell.ts";
+import { type OrganizationShell } from "./shell.ts";
 
 /** Lets in those who may pass it on: an owner of the organization; of a workspace, also its own owner. */
 function openOwner(
@@ -48,7 +49,7 @@ export function createTransfer(
   const { id, workspace, to, keep } = asked;
   return shell.once(call, { transfer: id, workspace, from, to, keep }, () => {
     const made: Transfer = { ...asked, from, by, state: "open", createdAt: Date.now(), claimedBy: null };
-    shell.tables.saveTransfer(made);
+    shell.tickets.saveTransfer(made);
     return made;
   });
 }
@@ -56,7 +57,7 @@ export function createTransfer(
 /** The caller's own, and those made to it; all, for an owner. */
 export function listTransfers(shell: OrganizationShell, call: OrganizationCall): Result<Transfer[]> {
   return shell.act(call, {}, ({ principal }) =>
-    shell.tables
+    shell.tickets
       .transfers()
       .filter(({ from, by, to }) => principal.role === "owner" || [from, by, to].includes(principal.id)),
   );
@@ -65,7 +66,7 @@ export function listTransfers(shell: OrganizationShell, call: OrganizationCall):
 export function cancelTransfer(shell: OrganizationShell, call: OrganizationCall, id: TransferId): Result<Transfer> {
   const opened = shell.open(call);
   if (!opened.ok) return opened;
-  const found = shell.tables.transfer(id);
+  const found = shell.tickets.transfer(id);
   const { principal } = opened.value;
   const isTheirs = found !== null && (principal.role === "owner" || [found.from, found.by].includes(principal.id));
   if (!isTheirs) return shell.refuse(call, { code: "not_found", what: "transfer" });
@@ -73,7 +74,7 @@ export function cancelTransfer(shell: OrganizationShell, call: OrganizationCall,
     return shell.refuse(call, { code: "ticket_spent", state: found.state });
   return shell.once(call, { transfer: id }, () => {
     const cancelled: Transfer = { ...found, state: "cancelled" };
-    shell.tables.saveTransfer(cancelled);
+    shell.tickets.saveTransfer(cancelled);
     return cancelled;
   });
 }
@@ -95,10 +96,10 @@ export async function claimTransfer(
   id: TransferId,
   claimant: Claimant,
 ): Promise<Result<Claimed>> {
-  if (shell.tables.transfer(id) === null) return err({ code: "not_found", what: "transfer" });
-  while (shell.tables.passing().length > 0) await finishTransfers(shell);
+  if (shell.tickets.transfer(id) === null) return err({ code: "not_found", what: "transfer" });
+  while (shell.tickets.passing().length > 0) await finishTransfers(shell);
   // From here to the transaction nothing is waited for: what is found stays so.
-  const found = shell.tables.transfer(id);
+  const found = shell.tickets.transfer(id);
   if (found === null) return err({ code: "not_found", what: "transfer" });
   const opened = "known" in claimant ? shell.open({ ...call, permission: "self:manage" }) : ok(null);
   if (!opened.ok) return opened;
@@ -152,7 +153,7 @@ function join(shell: OrganizationShell, claimant: Claimant): { principal: Princi
 /** Within a transaction: decides who owns it now. What others must hear of it is left to `finishTransfers`. */
 function pass(shell: OrganizationShell, transfer: Transfer & { claimedBy: PrincipalId }): Transfer {
   const passing: Transfer = { ...transfer, state: "passing" };
-  shell.tables.saveTransfer(passing);
+  shell.tickets.saveTransfer(passing);
   const { workspace, claimedBy } = transfer;
   if (workspace === null) passOrganization(shell, transfer);
   else shell.tables.setOwnerOf(workspace, claimedBy);
@@ -176,7 +177,7 @@ function passOrganization(shell: OrganizationShell, transfer: Transfer & { claim
 
 /** Carries out what has been decided and has not been heard of everywhere. Each step may be repeated. */
 export async function finishTransfers(shell: OrganizationShell): Promise<void> {
-  await Promise.all(shell.tables.passing().map((transfer) => finishTransfer(shell, transfer)));
+  await Promise.all(shell.tickets.passing().map((transfer) => finishTransfer(shell, transfer)));
 }
 
 async function finishTransfer(shell: OrganizationShell, transfer: Transfer): Promise<void> {
@@ -189,7 +190,7 @@ async function finishTransfer(shell: OrganizationShell, transfer: Transfer): Pro
     const told = await plain(shell.workspace(workspace).setOwner(ownershipCall(shell, id, claimedBy), change));
     if (!told.ok) throw new Error(`ownership not passed: ${told.problem.code}`);
   }
-  shell.tables.saveTransfer({ ...transfer, state: "claimed" });
+  shell.tickets.saveTransfer({ ...transfer, state: "claimed" });
 }
 
 /** The workspace records who became its owner, not who relayed it; and hears of one transfer once. */
@@ -208,7 +209,7 @@ export async function transferOwnership(
 ): Promise<Result<Transfer>> {
   const caller = shell.open(call);
   if (!caller.ok) return caller;
-  while (shell.tables.passing().length > 0) await finishTransfers(shell);
+  while (shell.tickets.passing().length > 0) await finishTransfers(shell);
   const answered = shell.replies.find<Transfer>(call);
   if (!answered.ok) return answered;
   const done = answered.value === null ? passDirectly(shell, call, asked) : ok(answered.value);

@@ -1,13 +1,14 @@
 // Owns who is in an organization: joining, roles, pausing, leaving. Nobody raises anybody above themselves, nobody
 // changes what they themselves are, and the last owner stays.
 
+import { ofPrincipal } from "../../src/domain/access/standing.ts";
 import type { OrganizationCall } from "../../src/domain/calls.ts";
 import type { KeyId, PrincipalId } from "../../src/domain/ids.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
 import type { NewKey, Principal } from "../../src/domain/organizations.ts";
 import { type OrganizationRole, reachesUpTo } from "../../src/domain/permissions.ts";
 import { ok, type Result } from "../../src/domain/result.ts";
-import { ofPrincipal, type OrganizationShell } from "./shell.ts";
+import { type OrganizationShell } from "./shell.ts";
 
 /** Creates an agent with its first key. The ids are the Worker's; of a repeated request the first ones count. */
 export function createAgent(

@@ -6,14 +6,16 @@ import { wallAgainst } from "../../src/domain/access/scopes.ts";
 import { type Roster, type Standing, type Whose } from "../../src/domain/access/standing.ts";
 import type { Caller, OrganizationCall } from "../../src/domain/calls.ts";
 import type { EventDetail } from "../../src/domain/events.ts";
-import type { KeyId, PrincipalId, WorkspaceId } from "../../src/domain/ids.ts";
+import type { PrincipalId, WorkspaceId } from "../../src/domain/ids.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
 import type { KeyView, Principal } from "../../src/domain/organizations.ts";
 import { ORGANIZATION_ROLE_PERMISSIONS } from "../../src/domain/permissions.ts";
 import type { Problem } from "../../src/domain/problems.ts";
 import { type Err, err, ok, type Result } from "../../src/domain/result.ts";
 import { Authority } from "../authority.ts";
+import { GroupTable } from "./groups.ts";
 import { type OrganizationRecord, OrganizationTables } from "./tables.ts";
+import { TicketTable } from "./tickets.ts";
 
 /** An organization in which the caller may do what it asks for. */
 export interface Opened {
@@ -32,10 +34,14 @@ const ALL = LIMITS.PRINCIPALS_MAX;
 /** Its word is for workspaces. */
 export class OrganizationShell extends Authority<OrganizationRecord, WorkspaceId> {
   readonly tables: OrganizationTables;
+  readonly groups: GroupTable;
+  readonly tickets: TicketTable;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env, LIMITS.STANDING_LEASE_MS);
     this.tables = new OrganizationTables(this.db);
+    this.groups = new GroupTable(this.db);
+    this.tickets = new TicketTable(this.db);
     this.record = this.tables.load();
   }
 
@@ -82,7 +88,7 @@ export class OrganizationShell extends Authority<OrganizationRecord, WorkspaceId
     const { record, principal, key } = opened.value;
     this.lending.note(workspace, principal.id, LIMITS.STAKE_MAX_MS);
     this.noteUse(key);
-    const groups = this.tables.groupsOf(principal.id);
+    const groups = this.groups.groupsOf(principal.id);
     return ok({
       principal: principal.id,
       key: key.id,
@@ -90,7 +96,7 @@ export class OrganizationShell extends Authority<OrganizationRecord, WorkspaceId
       role: principal.role,
       groups,
       grants: this.grants.all().filter(({ to }) => isFor(to, { principal: principal.id, groups })),
-      roles: this.tables.roles(),
+      roles: this.groups.roles(),
       scopes: key.scopes,
       epoch: record.epoch,
       expiresAt: Math.min(Date.now() + LIMITS.STANDING_LEASE_MS, key.expiresAt ?? Infinity),
@@ -99,7 +105,7 @@ export class OrganizationShell extends Authority<OrganizationRecord, WorkspaceId
 
   roster(): Roster | null {
     if (this.record === null) return null;
-    const groups = this.tables.groups();
+    const groups = this.groups.groups();
     const principals = this.tables.principals("", ALL).map(({ id, name, kind, role }) => ({
       principal: id,
       name,
@@ -111,7 +117,7 @@ export class OrganizationShell extends Authority<OrganizationRecord, WorkspaceId
       principals,
       groups: groups.map(({ id, name }) => ({ group: id, name })),
       grants: this.grants.all(),
-      roles: this.tables.roles(),
+      roles: this.groups.roles(),
     };
   }
 
@@ -139,6 +145,3 @@ export class OrganizationShell extends Authority<OrganizationRecord, WorkspaceId
     await this.workspace(workspace).recallStandings(epoch, whose, by);
   }
 }
-
-export const ofPrincipal = (principal: PrincipalId): Whose => ({ principal, key: null });
-export const ofKey = (principal: PrincipalId, key: KeyId): Whose => ({ principal, key });

@@ -11,10 +11,10 @@ import {
   type Target,
 } from "../../src/domain/access/grants.ts";
 import { isFor, notHeld, type Right } from "../../src/domain/access/rights.ts";
-import { OF_ALL, type Standing, type Whose } from "../../src/domain/access/standing.ts";
+import { type Standing, whoseOf } from "../../src/domain/access/standing.ts";
 import type { Call } from "../../src/domain/calls.ts";
 import type { EventDetail } from "../../src/domain/events.ts";
-import type { FileId, GrantId, PrincipalId, WorkspacePath } from "../../src/domain/ids.ts";
+import type { FileId, GrantId, WorkspacePath } from "../../src/domain/ids.ts";
 import { LIMITS } from "../../src/domain/limits.ts";
 import type { Permission } from "../../src/domain/permissions.ts";
 import type { Problem } from "../../src/domain/problems.ts";
@@ -23,10 +23,6 @@ import type { GrantView, NewGrant } from "../../src/domain/workspaces.ts";
 import { plain } from "../../src/platform/objects.ts";
 import { newGrantId } from "../../src/platform/ids.ts";
 import { holds, type Opened, type WorkspaceShell } from "./shell.ts";
-
-/** Whose leases a change to a grant bears on. */
-export const whoseOf = (to: Subject): Whose =>
-  to === EVERYONE || to.startsWith("grp_") ? OF_ALL : { principal: to as PrincipalId, key: null };
 
 /** What a path names: the whole workspace, a folder, or the file that is there; null when none is. */
 function resourceAt(shell: WorkspaceShell, path: string | null): Resource | null {

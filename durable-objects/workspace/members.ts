@@ -1,6 +1,7 @@
 // Owns the short way to give access: members, who have a role in the workspace as a whole, personally and for good; and
 // its owner. Both are grants, or stand above them, like any others (access.ts).
 
+import { whoseOf } from "../../src/domain/access/standing.ts";
 import { EVERYONE, type Grant, WHOLE_WORKSPACE } from "../../src/domain/access/grants.ts";
 import { notHeld } from "../../src/domain/access/rights.ts";
 import type { Call } from "../../src/domain/calls.ts";
@@ -10,7 +11,7 @@ import { err, ok, type Result } from "../../src/domain/result.ts";
 import type { Member } from "../../src/domain/workspaces.ts";
 import { plain } from "../../src/platform/objects.ts";
 import { newGrantId } from "../../src/platform/ids.ts";
-import { beyondOwn, findSubject, rightsToGive, whoseOf } from "./access.ts";
+import { beyondOwn, findSubject, rightsToGive } from "./access.ts";
 import type { WorkspaceShell } from "./shell.ts";
 
 type MemberGrant = Grant & { to: PrincipalId; bundle: { role: Role } };

@@ -2,13 +2,13 @@
 // another workspace: rights on each path, free names, and the rule that nobody gives more than they hold.
 
 import type { Grant } from "../../../src/domain/access/grants.ts";
-import { OF_ALL, type Standing, type Whose } from "../../../src/domain/access/standing.ts";
+import { OF_ALL, type Standing, type Whose, whoseOf } from "../../../src/domain/access/standing.ts";
 import type { Call } from "../../../src/domain/calls.ts";
 import type { EventDetail } from "../../../src/domain/events.ts";
 import type { HandoffId, WorkspacePath } from "../../../src/domain/ids.ts";
 import { LIMITS } from "../../../src/domain/limits.ts";
 import { ok, type Result } from "../../../src/domain/result.ts";
-import { findSubject, fullFault, givingFault, whoseOf } from "../access.ts";
+import { findSubject, fullFault, givingFault } from "../access.ts";
 import { occupant } from "../names.ts";
 import type { WorkspaceShell } from "../shell.ts";
 

@@ -3,7 +3,7 @@
 
 import type { GroupId, KeyId, PrincipalId } from "../ids.ts";
 import type { OrganizationRole } from "../permissions.ts";
-import type { Grant, Roles } from "./grants.ts";
+import { EVERYONE, type Grant, type Roles, type Subject } from "./grants.ts";
 import type { Scopes } from "./scopes.ts";
 
 export type PrincipalKind = "agent" | "human";
@@ -45,6 +45,13 @@ export interface Whose {
 }
 
 export const OF_ALL: Whose = { principal: null, key: null };
+
+export const ofPrincipal = (principal: PrincipalId): Whose => ({ principal, key: null });
+export const ofKey = (principal: PrincipalId, key: KeyId): Whose => ({ principal, key });
+
+/** Whose leases a change to a grant for these bears on. */
+export const whoseOf = (to: Subject): Whose =>
+  to === EVERYONE || to.startsWith("grp_") ? OF_ALL : ofPrincipal(to as PrincipalId);
 
 export function concerns({ principal, key }: Whose, lease: { principal: PrincipalId; key: KeyId }): boolean {
   return (principal === null || principal === lease.principal) && (key === null || key === lease.key);
