@@ -20,19 +20,10 @@ import type { HandoffMode } from "../src/domain/handoffs.ts";
 import type { HandoffId, PrincipalId, LockId, WorkspaceId, WorkspacePath } from "../src/domain/ids.ts";
 import type { LockAnswer, LockOverview, OverrideAnswer } from "../src/domain/locks/answers.ts";
 import { standingOf } from "../src/domain/locks/standing.ts";
-import { NO_LOCKS } from "../src/domain/locks/state.ts";
-import { err, ok, type Result } from "../src/domain/result.ts";
+import { ok, type Result } from "../src/domain/result.ts";
 import { type CarriedContent, CLAIM, type Claimed, type Turn, YOUR_TURN } from "../src/domain/turns.ts";
 import type { Version } from "../src/domain/versions.ts";
-import {
-  announceBlob,
-  answeredBefore,
-  commitVersion,
-  contentOf,
-  lockRight,
-  view,
-  writeRight,
-} from "./file/contents.ts";
+import { announceBlob, answeredBefore, commitVersion, contentOf, view, writeRight } from "./file/contents.ts";
 import { beginCreation, createFile } from "./file/creation.ts";
 import {
   abandon,
@@ -48,7 +39,7 @@ import {
 } from "./file/handoff.ts";
 import { Jobs } from "./file/jobs.ts";
 import { asOfNow, type LockTerms, perform, requestOf, toAnswer, toOverridden, toOverview } from "./file/locking.ts";
-import { finishCreation, finishDeletion, rename } from "./file/naming.ts";
+import { deleteFile, finishCreation, moveFile } from "./file/naming.ts";
 import { honourOnly } from "./file/recall.ts";
 import { FileShell } from "./file/shell.ts";
 
@@ -184,47 +175,11 @@ export class FileObject extends DurableObject<Env> {
   }
 
   async delete(call: Call, terms: WriteTerms): Promise<Result<null>> {
-    const before = await this.#shell.repliesFor<true>(call);
-    if (!before.ok) return before;
-    if (before.value !== null) return ok(null);
-    const opened = await this.#shell.open(call);
-    if (!opened.ok) {
-      // Sent twice at once, it may have been done while this one asked for a lease.
-      const done = await this.#shell.repliesFor<true>(call);
-      return done.ok && done.value !== null ? ok(null) : opened;
-    }
-    const right = writeRight(this.#shell, opened.value, call, terms);
-    if (!right.ok) return this.#shell.refuse(call, right.problem.problem);
-    const { record } = opened.value;
-    const { lastToken, fence } = right.value.decision.state;
-    this.#shell.commit({
-      record: { status: "deleting", head: 0, locks: { ...NO_LOCKS, lastToken, fence } },
-      events: [accepted(call.caller, call.action, { path: record.path, version: record.head, lock: terms.lock })],
-      also: () => {
-        this.#shell.tables.discardVersions(Date.now());
-        this.#shell.replies.remember(call, true, Date.now());
-      },
-    });
-    for (const lock of this.#shell.sockets.connected()) this.#shell.sockets.wake(lock);
-    await finishDeletion(this.#shell, record).catch(() => undefined);
-    return ok(null);
+    return deleteFile(this.#shell, call, terms);
   }
 
   async move(call: Call, to: WorkspacePath, lock: LockId | null): Promise<Result<FileView>> {
-    // Where it comes to lie, who may not read it here might.
-    const opened = await this.#shell.open(call, "files:read");
-    if (!opened.ok) return opened;
-    const { record } = opened.value;
-    const before = this.#shell.replies.find<Result<FileView>>(call);
-    if (!before.ok) return before;
-    if (before.value !== null) return before.value;
-    const head = this.#shell.tables.version(record.head);
-    if (head === null) return err({ code: "not_found", what: "file" });
-    if (record.path === to) return view(this.#shell, record);
-    const right = lockRight(this.#shell, opened.value, call, lock, head);
-    if (!right.ok) return this.#shell.refuse(call, right.problem.problem);
-    this.#shell.commit({ decision: right.value.decision });
-    return rename(this.#shell, record, call, to);
+    return moveFile(this.#shell, call, to, lock);
   }
 
   // ── creation ───────────────────────────────────────────────────────────────────────────────────────────────────

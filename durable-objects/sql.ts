@@ -17,6 +17,14 @@ export class Database {
     this.#tables = this.#readTables();
   }
 
+  /** Runs the migrations that come after schema `from`, and notes the schema in the table's one row; all or nothing. */
+  upgrade(table: string, migrations: readonly string[], from: number): void {
+    this.transaction(() => {
+      this.migrate(migrations.slice(from));
+      this.run(`UPDATE ${table} SET schema = ?`, migrations.length);
+    });
+  }
+
   has(table: string): boolean {
     return this.#tables.has(table);
   }

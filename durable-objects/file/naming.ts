@@ -4,13 +4,13 @@
 import { OF_ALL } from "../../src/domain/access/standing.ts";
 import { accepted } from "../../src/domain/events.ts";
 import type { Call } from "../../src/domain/calls.ts";
-import type { FileView } from "../../src/domain/content.ts";
-import type { WorkspacePath } from "../../src/domain/ids.ts";
-import { LIMITS } from "../../src/domain/limits.ts";
+import type { FileView, WriteTerms } from "../../src/domain/content.ts";
+import type { LockId, WorkspacePath } from "../../src/domain/ids.ts";
 import { NO_LOCKS } from "../../src/domain/locks/state.ts";
-import { ok, type Result } from "../../src/domain/result.ts";
+import { LIMITS } from "../../src/domain/limits.ts";
+import { err, ok, type Result } from "../../src/domain/result.ts";
 import { plain } from "../../src/platform/objects.ts";
-import { view } from "./contents.ts";
+import { lockRight, view, writeRight } from "./contents.ts";
 import { honourOnly } from "./recall.ts";
 import type { FileShell } from "./shell.ts";
 import type { FileRecord } from "./tables.ts";
@@ -76,12 +76,7 @@ export async function finishDeletion(shell: FileShell, record: FileRecord): Prom
 }
 
 /** Moves a live file to another path; or answers again, if this very request, sent twice at once, has moved it. */
-export async function rename(
-  shell: FileShell,
-  record: FileRecord,
-  call: Call,
-  to: WorkspacePath,
-): Promise<Result<FileView>> {
+async function rename(shell: FileShell, record: FileRecord, call: Call, to: WorkspacePath): Promise<Result<FileView>> {
   const moved = await plain(shell.workspace(record).relink(call, { file: shell.id, to }));
   if (!moved.ok) return moved;
   shell.adopt(moved.value);
@@ -92,4 +87,55 @@ export async function rename(
   const answer = view(shell, { ...(shell.record ?? record), path: to });
   shell.commit({ record: { path: to }, also: () => shell.replies.remember(call, answer, Date.now()) });
   return answer;
+}
+
+/** Ends a file; answered again to those who repeat it, though it is gone. */
+export async function deleteFile(shell: FileShell, call: Call, terms: WriteTerms): Promise<Result<null>> {
+  const before = await shell.repliesFor<true>(call);
+  if (!before.ok) return before;
+  if (before.value !== null) return ok(null);
+  const opened = await shell.open(call);
+  if (!opened.ok) {
+    // Sent twice at once, it may have been done while this one asked for a lease.
+    const done = await shell.repliesFor<true>(call);
+    return done.ok && done.value !== null ? ok(null) : opened;
+  }
+  const right = writeRight(shell, opened.value, call, terms);
+  if (!right.ok) return shell.refuse(call, right.problem.problem);
+  const { record } = opened.value;
+  const { lastToken, fence } = right.value.decision.state;
+  shell.commit({
+    record: { status: "deleting", head: 0, locks: { ...NO_LOCKS, lastToken, fence } },
+    events: [accepted(call.caller, call.action, { path: record.path, version: record.head, lock: terms.lock })],
+    also: () => {
+      shell.tables.discardVersions(Date.now());
+      shell.replies.remember(call, true, Date.now());
+    },
+  });
+  for (const lock of shell.sockets.connected()) shell.sockets.wake(lock);
+  await finishDeletion(shell, record).catch(() => undefined);
+  return ok(null);
+}
+
+/** Gives a file another path, if nobody else holds a lock on it. */
+export async function moveFile(
+  shell: FileShell,
+  call: Call,
+  to: WorkspacePath,
+  lock: LockId | null,
+): Promise<Result<FileView>> {
+  // Where it comes to lie, who may not read it here might.
+  const opened = await shell.open(call, "files:read");
+  if (!opened.ok) return opened;
+  const { record } = opened.value;
+  const before = shell.replies.find<Result<FileView>>(call);
+  if (!before.ok) return before;
+  if (before.value !== null) return before.value;
+  const head = shell.tables.version(record.head);
+  if (head === null) return err({ code: "not_found", what: "file" });
+  if (record.path === to) return view(shell, record);
+  const right = lockRight(shell, opened.value, call, lock, head);
+  if (!right.ok) return shell.refuse(call, right.problem.problem);
+  shell.commit({ decision: right.value.decision });
+  return rename(shell, record, call, to);
 }

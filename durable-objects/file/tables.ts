@@ -132,7 +132,7 @@ export class FileTables {
     );
     if (row === null) return null;
     if (row.schema < MIGRATIONS.length) {
-      this.#migrate(row.schema);
+      this.#db.upgrade("file", MIGRATIONS, row.schema);
       return this.load();
     }
     return {
@@ -153,13 +153,6 @@ export class FileTables {
 
   create(): void {
     this.#db.migrate(MIGRATIONS);
-  }
-
-  #migrate(from: number): void {
-    this.#db.transaction(() => {
-      this.#db.migrate(MIGRATIONS.slice(from));
-      this.#db.run("UPDATE file SET schema = ?", MIGRATIONS.length);
-    });
   }
 
   /** Writes the whole record: one row. */

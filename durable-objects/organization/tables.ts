@@ -77,20 +77,13 @@ export class OrganizationTables {
     if (!this.#db.has("organization")) return null;
     const row = this.#db.first<Row>("SELECT schema, id, name, epoch, created_at FROM organization");
     if (row === null) return null;
-    if (Number(row["schema"]) < MIGRATIONS.length) this.#migrate(Number(row["schema"]));
+    if (Number(row["schema"]) < MIGRATIONS.length) this.#db.upgrade("organization", MIGRATIONS, Number(row["schema"]));
     return {
       id: row["id"] as OrganizationId,
       name: String(row["name"]),
       epoch: Number(row["epoch"]),
       createdAt: Number(row["created_at"]),
     };
-  }
-
-  #migrate(from: number): void {
-    this.#db.transaction(() => {
-      this.#db.migrate(MIGRATIONS.slice(from));
-      this.#db.run("UPDATE organization SET schema = ?", MIGRATIONS.length);
-    });
   }
 
   create(): void {

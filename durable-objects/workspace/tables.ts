@@ -84,7 +84,7 @@ export class WorkspaceTables {
        FROM workspace`,
     );
     if (row === null) return null;
-    if (row.schema < MIGRATIONS.length) this.#migrate(row.schema);
+    if (row.schema < MIGRATIONS.length) this.#db.upgrade("workspace", MIGRATIONS, row.schema);
     return {
       organization: row.organization as OrganizationId,
       name: row.name,
@@ -96,13 +96,6 @@ export class WorkspaceTables {
       createdAt: row.created_at,
       createdBy: row.created_by as PrincipalId,
     };
-  }
-
-  #migrate(from: number): void {
-    this.#db.transaction(() => {
-      this.#db.migrate(MIGRATIONS.slice(from));
-      this.#db.run("UPDATE workspace SET schema = ?", MIGRATIONS.length);
-    });
   }
 
   create(): void {

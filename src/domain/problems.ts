@@ -1,5 +1,5 @@
 // Owns the closed union of expected failures. Each variant carries the data a caller needs to do better next time;
-// its status, words and headers are given in one exhaustive switch (faces/problems.ts). Codes are stable: they are
+// its status, words and headers are given in one exhaustive switch (faces/words.ts). Codes are stable: they are
 // part of the API.
 
 import type { PrincipalId, LockId, WorkspacePath } from "./ids.ts";
